@@ -1,0 +1,193 @@
+"""Organiser's use cases: make, change, cancel and delete events; read listings."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from ..clock import to_ms
+from ..crud import Tx, legacy_time, reading, short_id, transaction
+from ..errors import EventCancelled, Forbidden, HasSales, NotFound, NotOnSale
+from ..models import EventStatus, to_major
+from . import crud, rules
+from .bodies import EventBody, PromoBody
+from .mirror import mirror_legacy
+from .models import Event, Listing
+from .rules import Currencies, PackageDraft
+
+
+class Codes(Protocol):
+    """What this room asks of the promo codes above it, handed in by whoever mounts the routes."""
+
+    async def replace(
+        self, tx: Tx, event_id: str, codes: Sequence[PromoBody], now: datetime
+    ) -> None: ...
+
+    async def forget(self, tx: Tx, event_id: str) -> None: ...
+
+
+class Money(Protocol):
+    """The port to the refunds above: whether an event still owes or has paid back money."""
+
+    async def is_behind(self, tx: Tx, event_id: str) -> bool: ...
+
+
+async def read_listing(tx: Tx, event_id: str) -> Listing | None:
+    """An event and its packages: one statement, however much was sold."""
+    return await crud.get_listing(tx, event_id)
+
+
+async def require_listing(event_id: str) -> Listing:
+    """The same on a connection of its own. Raises NotFound."""
+    async with reading() as tx:
+        listing = await read_listing(tx, event_id)
+    if listing is None:
+        raise NotFound("This event does not exist.")
+    return listing
+
+
+async def list_listings(wallets: Sequence[str]) -> list[Listing]:
+    """All events of some wallets with their packages, newest first."""
+    if not wallets:
+        return []
+    async with reading() as tx:
+        events = await crud.list_events(tx, wallets)
+        packages = await crud.list_packages(tx, wallets)
+    return [
+        Listing(event, [package for package in packages if package.event_id == event.id])
+        for event in events
+    ]
+
+
+async def create_event(
+    wallet: str, body: EventBody, codes: Codes, known: Currencies, now: datetime
+) -> Listing:
+    """Store a new event with its packages and codes. `known`: the currencies of this host.
+
+    Raises Forbidden for a foreign wallet in the body, InvalidInput for what cannot be sold.
+    """
+    if body.wallet and body.wallet != wallet:
+        raise Forbidden("An event can only be made in the wallet of the key.")
+    drafts = rules.new_packages(body, known)
+    event_id = short_id()
+    row = _new_row(event_id, wallet, body, drafts, now)
+    rules.check_dates(row["event_start_date"], row["event_end_date"])
+    async with transaction() as tx:
+        await crud.insert_event(tx, row)
+        for position, draft in enumerate(drafts):
+            await crud.insert_package(tx, new_package_row(event_id, draft, position, now))
+        await codes.replace(tx, event_id, body.extra.promo_codes, now)
+        await mirror_legacy(tx, event_id)
+        return await _reread(tx, event_id)
+
+
+def _new_row(
+    event_id: str, wallet: str, body: EventBody, drafts: Sequence[PackageDraft], now: datetime
+) -> dict[str, Any]:
+    ends = body.event_end_date or body.event_start_date
+    closings = [day for draft in drafts if (day := draft.legacy.get("closing_date"))]
+    # 1.6.9: the latest of the waves. One that stays open leaves it to the event.
+    latest = max(closings) if len(closings) == len(drafts) else None
+    return {
+        "id": event_id,
+        "wallet": wallet,
+        "name": body.name,
+        "info": body.info,
+        "closing_date": latest or body.closing_date or ends,
+        "event_start_date": body.event_start_date,
+        "event_end_date": ends,
+        "currency": drafts[0].currency,
+        "price_per_ticket": float(to_major(drafts[0].price_minor, drafts[0].currency)),
+        # Follows from the capacity, by the mirror at the end of the same transaction.
+        "amount_tickets": 0,
+        "sold": 0,
+        "time": legacy_time(now),
+        "banner": body.banner,
+        "canceled": False,
+        "extra": json.dumps(body.extra.settings()),
+        "allow_fiat": body.allow_fiat,
+        "fiat_currency": drafts[0].legacy["fiat_currency"],
+        "status": body.status.value,
+        "capacity": rules.new_capacity(body, drafts),
+        "held": 0,
+        "ticket_seq": 0,
+        "version": 1,
+        "is_adopted": True,
+    }
+
+
+def new_package_row(
+    event_id: str, draft: PackageDraft, position: int, now: datetime
+) -> dict[str, Any]:
+    """A row of `events.packages` for a draft."""
+    return {
+        "id": short_id(),
+        "event_id": event_id,
+        "wave_id": draft.wave_id,
+        "kind": "admission",
+        "quantity_limit": draft.stock,
+        "display_order": position,
+        "created_at": to_ms(now),
+        **package_values(draft),
+    }
+
+
+def package_values(draft: PackageDraft) -> dict[str, Any]:
+    """The described columns of a package: everything but ids, limit and counters."""
+    return {
+        "name": draft.name,
+        "price_minor": draft.price_minor,
+        "currency": draft.currency,
+        "sale_starts_at": to_ms(draft.sale_starts_at) if draft.sale_starts_at else None,
+        "sale_ends_at": to_ms(draft.sale_ends_at) if draft.sale_ends_at else None,
+        "legacy": json.dumps(draft.legacy),
+    }
+
+
+async def cancel_event(event_id: str, wallet: str) -> Listing:
+    """Stop all sales. Payments of open orders that still arrive become refunds."""
+    async with transaction() as tx:
+        await own_event(tx, event_id, wallet)
+        await crud.cancel_event(tx, event_id)
+        return await _reread(tx, event_id)
+
+
+async def publish_event(event_id: str, wallet: str) -> Listing:
+    """A draft goes on sale; a published event stays as it is. Raises EventCancelled, NotOnSale."""
+    async with transaction() as tx:
+        event = await own_event(tx, event_id, wallet)
+        if event.status is EventStatus.CANCELLED:
+            raise EventCancelled
+        if event.status is EventStatus.COMPLETED:
+            raise NotOnSale("This event is over.")
+        await crud.publish_event(tx, event_id)
+        return await _reread(tx, event_id)
+
+
+async def delete_event(event_id: str, wallet: str, codes: Codes, money: Money) -> None:
+    """Remove an event nothing was sold or is being bought of. Raises HasSales otherwise."""
+    async with transaction() as tx:
+        await own_event(tx, event_id, wallet)
+        if await money.is_behind(tx, event_id):
+            raise HasSales("Money of this event is owed or was paid back. Cancel it instead.")
+        if await crud.delete_unsold_event(tx, event_id, wallet) != 1:
+            raise HasSales("Tickets of this event are sold or being bought. Cancel it instead.")
+        await crud.delete_packages(tx, event_id)
+        await codes.forget(tx, event_id)
+
+
+async def own_event(tx: Tx, event_id: str, wallet: str) -> Event:
+    """Raises NotFound, or Forbidden when the event lies in another wallet (as 1.6.9 says)."""
+    event = await crud.get_event(tx, event_id)
+    if event is None:
+        raise NotFound("This event does not exist.")
+    if event.wallet != wallet:
+        raise Forbidden("Not your event.")
+    return event
+
+
+async def _reread(tx: Tx, event_id: str) -> Listing:
+    listing = await read_listing(tx, event_id)
+    if listing is None:
+        raise NotFound("This event does not exist.")
+    return listing

@@ -1,0 +1,107 @@
+"""Every deliberate refusal: a sentence for a person, a stable `code` for programs, an HTTP status.
+
+They subclass `Exception`: the host turns any `ValueError` into a 400 without a code.
+"""
+
+from http import HTTPStatus
+
+
+class TicketingError(Exception):
+    """Base of all refusals. `fields` are added to the JSON answer beside `detail` and `code`."""
+
+    status: int = HTTPStatus.BAD_REQUEST
+    code: str = "refused"
+
+    def __init__(self, message: str, **fields: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = fields
+
+
+class InvalidInput(TicketingError):
+    code = "invalid_input"
+
+
+class Unauthorized(TicketingError):
+    status, code = HTTPStatus.UNAUTHORIZED, "unauthorized"
+
+
+class Forbidden(TicketingError):
+    status, code = HTTPStatus.FORBIDDEN, "forbidden"
+
+
+class NotFound(TicketingError):
+    status, code = HTTPStatus.NOT_FOUND, "not_found"
+
+
+class SoldOut(TicketingError):
+    status, code = HTTPStatus.GONE, "sold_out"
+
+    def __init__(self) -> None:
+        super().__init__("No tickets are left.", remaining=0)
+
+
+class NotEnoughLeft(TicketingError):
+    code = "not_enough_left"
+
+    def __init__(self, remaining: int) -> None:
+        left = "Only 1 ticket is left." if remaining == 1 else f"Only {remaining} tickets are left."
+        super().__init__(left, remaining=remaining)
+
+
+class NotOnSale(TicketingError):
+    status, code = HTTPStatus.GONE, "not_on_sale"
+
+
+class EventCancelled(TicketingError):
+    status, code = HTTPStatus.GONE, "event_cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("This event was cancelled.")
+
+
+class PromoInvalid(TicketingError):
+    code = "promo_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("This promo code is not valid.")
+
+
+class MethodUnsupported(TicketingError):
+    code = "method_unsupported"
+
+
+class TooManyOpenOrders(TicketingError):
+    status, code = HTTPStatus.TOO_MANY_REQUESTS, "too_many_open_orders"
+
+
+class StaleVersion(TicketingError):
+    status, code = HTTPStatus.CONFLICT, "stale_version"
+
+
+class HasSales(TicketingError):
+    status, code = HTTPStatus.CONFLICT, "has_sales"
+
+
+class BelowSold(TicketingError):
+    status, code = HTTPStatus.CONFLICT, "below_sold"
+
+
+class IdempotencyConflict(TicketingError):
+    status, code = HTTPStatus.CONFLICT, "idempotency_conflict"
+
+
+class OrderInProgress(TicketingError):
+    status, code = HTTPStatus.CONFLICT, "order_in_progress"
+
+
+class InvoiceFailed(TicketingError):
+    status, code = HTTPStatus.SERVICE_UNAVAILABLE, "invoice_failed"
+
+
+class RateUnavailable(TicketingError):
+    status, code = HTTPStatus.SERVICE_UNAVAILABLE, "rate_unavailable"
+
+
+class Starting(TicketingError):
+    status, code = HTTPStatus.SERVICE_UNAVAILABLE, "starting"

@@ -1,0 +1,1 @@
+"""Orders: one purchase, one invoice, one payment hash; holds, settlement, expiry."""

@@ -1,0 +1,1 @@
+"""The refund ledger: one row per sum that is owed. Paying it out comes with its own routes."""

@@ -1,0 +1,72 @@
+"""Browser pages for tests, watched for what no page of ours may do."""
+
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
+
+from browser.shop import ORGANISER, PASSWORD, Shop
+
+
+class Watch:
+    """What a browser context does that no page of ours may do."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.faults: list[str] = []
+
+    def over(self, context: BrowserContext) -> BrowserContext:
+        context.on("request", lambda request: self._is_ours(request.url))
+        context.on("dialog", lambda dialog: self.faults.append(f"dialog {dialog.message}"))
+        context.on("weberror", lambda error: self.faults.append(f"script {error.error}"))
+        context.on("console", self._console)
+        return context
+
+    def _is_ours(self, url: str) -> None:
+        if not url.startswith((self.origin, "data:", "blob:")):
+            self.faults.append(f"request to {url}")
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # A page or an answer with an error status is logged too; tests ask for those on purpose.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.faults.append(f"console {message.text}")
+
+
+class Desk:
+    """Opens pages, each in a browser context of its own."""
+
+    def __init__(self, browser: Browser, shop: Shop) -> None:
+        self._browser = browser
+        self._shop = shop
+        self._contexts: list[BrowserContext] = []
+        self.watch = Watch(shop.url)
+
+    async def context(self, width: int = 1280, **options: Any) -> BrowserContext:
+        viewport: ViewportSize = {"width": width, "height": 800}
+        opened = await self._browser.new_context(viewport=viewport, **options)
+        opened.set_default_timeout(10_000)
+        self._contexts.append(self.watch.over(opened))
+        return opened
+
+    async def page(self, path: str = "", **options: Any) -> Page:
+        """A page of the shop, by its path; `java_script_enabled=False` and the like are options."""
+        page = await (await self.context(**options)).new_page()
+        if path:
+            await page.goto(self._shop.url + path)
+        return page
+
+    async def organiser_page(self, path: str) -> Page:
+        """A page of somebody who is logged in as the organiser."""
+        context = await self.context()
+        # Otherwise the host's own dialog lies over every page of somebody logged in.
+        await context.add_init_script(
+            "try { localStorage.setItem('lnbits.disclaimerShown', '__q_bool|1') } catch {}"
+        )
+        login = {"username": ORGANISER, "password": PASSWORD}
+        await context.request.post(f"{self._shop.url}/api/v1/auth", data=login)
+        page = await context.new_page()
+        await page.goto(self._shop.url + path)
+        return page
+
+    async def close(self) -> None:
+        for context in self._contexts:
+            await context.close()

@@ -1,0 +1,100 @@
+"""A running LNbits with an organiser and a buyer, for tests that look through a browser."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from support.builders import API, event_body
+from support.process import HostProcess
+
+PASSWORD = "only-for-tests"
+ORGANISER = "organiser"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A person's one wallet."""
+
+    wallet: str
+    adminkey: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-API-KEY": self.adminkey}
+
+
+class Shop:
+    """One host process; its events are on sale at `url`."""
+
+    def __init__(self) -> None:
+        self.host = HostProcess("browser")
+        self.host.start()
+        self.host.wait_ready()
+        self.url = self.host.url
+        self.client = self.host.client
+        names = {"username": "admin", "password": PASSWORD, "password_repeat": PASSWORD}
+        answer = _ok(self.client.put("/api/v1/auth/first_install", json=names))
+        self.admin = {"Authorization": f"Bearer {answer['access_token']}"}
+        self.client.cookies.clear()
+        self.organiser = self._person(ORGANISER)
+        self.buyer = self._person("buyer")
+        _ok(
+            self.client.put(
+                "/users/api/v1/balance",
+                json={"id": self.buyer.wallet, "amount": 1_000_000},
+                headers=self.admin,
+            )
+        )
+        _ok(self.client.put("/api/v1/extension/events/enable", headers=self.admin))
+
+    def _person(self, name: str) -> Keys:
+        body = {
+            "username": name,
+            "email": f"{name}@example.com",
+            "password": PASSWORD,
+            "password_repeat": PASSWORD,
+        }
+        token = _ok(self.client.post("/api/v1/auth/register", json=body))["access_token"]
+        self.client.cookies.clear()
+        wallets = self.client.get("/api/v1/wallets", headers={"Authorization": f"Bearer {token}"})
+        found = wallets.json()[0]
+        return Keys(found["id"], found["adminkey"])
+
+    def an_event(self, **changes: object) -> str:
+        """A published event at 100 sat, 10 tickets; returns its id."""
+        body = event_body(wallet=self.organiser.wallet, **changes)
+        headers = self.organiser.headers
+        return str(_ok(self.client.post(f"{API}/events", json=body, headers=headers))["id"])
+
+    def event_page(self, event_id: str) -> str:
+        return f"{self.url}/events/{event_id}"
+
+    def pay(self, bolt11: str) -> None:
+        body = {"out": True, "bolt11": bolt11.strip()}
+        _ok(self.client.post("/api/v1/payments", json=body, headers=self.buyer.headers))
+
+    def orders(self, event_id: str) -> list[dict[str, Any]]:
+        url = f"{API}/events/{event_id}/orders"
+        found: list[dict[str, Any]] = _ok(self.client.get(url, headers=self.organiser.headers))[
+            "data"
+        ]
+        return found
+
+    def buy(self, event_id: str, **changes: object) -> dict[str, Any]:
+        """An order placed by the API; a free one has its tickets at once."""
+        body = {"name": "Ada Lovelace", "quantity": 1, **changes}
+        return _ok(self.client.post(f"{API}/tickets/{event_id}", json=body))
+
+    def set_hold(self, seconds: int) -> None:
+        body = {"hold_seconds": seconds}
+        _ok(self.client.put(f"{API}/settings", json=body, headers=self.admin))
+
+    def stop(self) -> None:
+        self.host.stop()
+
+
+def _ok(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code < 300, f"{answer.request.url}: {answer.status_code} {answer.text}"
+    found: dict[str, Any] = answer.json()
+    return found

@@ -1,0 +1,115 @@
+"""The host under test: booted once per run, on the engine that `EVENTS_TEST_DB` names."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import hypothesis
+import pytest
+import pytest_asyncio
+from asgi_lifespan import LifespanManager
+from fastapi import FastAPI
+from httpx import ASGITransport
+
+from support import host, network
+from support.background import background
+from support.people import Person, a_person, an_admin
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test module is imported, because LNbits reads its environment at import."""
+    # The same examples each time: a failure comes with the change that made it, and again.
+    hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
+    hypothesis.settings.load_profile("tests")
+    host.prepare()
+    network.forbid_outside()
+    # When the host stops it cancels its tasks; one that holds a connection leaves it unclosed.
+    unclosed = "Exception ignored in. <function Connection.__del__"
+    config.addinivalue_line(
+        "filterwarnings", f"ignore:{unclosed}:pytest.PytestUnraisableExceptionWarning"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is prepared in the background comes last, so that nobody waits for it."""
+    items.sort(key=lambda item: ("test_two_hosts" in item.nodeid, "crashes" in item.path.parts))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    for item in session.items:
+        if "test_two_hosts" in item.nodeid:
+            background.start_hosts()
+        if "crashes" in item.path.parts:
+            background.start_crashes()
+
+
+def pytest_unconfigure() -> None:
+    background.stop()
+
+
+@pytest.fixture(autouse=True)
+def stays_on_this_machine() -> Iterator[None]:
+    """Fails the test during which something tried to reach outside."""
+    yield
+    tried, network.attempts[:] = list(network.attempts), []
+    assert not tried
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def app() -> AsyncIterator[FastAPI]:
+    """LNbits with the extension, booted once: a second event loop would find stale locks."""
+    from lnbits.app import create_app
+    from lnbits.utils.cache import cache
+    from loguru import logger
+
+    from support.rates import PRICE_PER_BTC
+
+    for currency in ("USD", "EUR", "GBP", "JPY"):
+        cache.set(f"btc-price-{currency}", PRICE_PER_BTC, expiry=10**9)
+    created = create_app()
+    # The host logs every payment and every refused request; only what went wrong is of use here.
+    logger.remove()
+    complaints: list[str] = []
+    logger.add(complaints.append, level="WARNING")
+    async with LifespanManager(created, startup_timeout=60, shutdown_timeout=30):
+        # The host only logs an extension that fails to load; here that ends the run, and says why.
+        try:
+            await host.ext("tasks").require_ready()
+        except Exception as error:
+            raise RuntimeError("".join(complaints)) from error
+        await roomy_settings()
+        yield created
+
+
+async def roomy_settings() -> None:
+    """All tests buy from one address and leave orders open; those of the bounds set their own."""
+    settings = host.ext("settings")
+    patch = settings.SettingsPatch(max_open_orders_per_address=1_000_000)
+    await settings.change_settings(patch)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    # An unhandled error is to be seen as the 500 that a client sees.
+    transport = ASGITransport(app=app, client=("127.0.0.1", 50_000), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://events.test") as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def organiser(app: FastAPI) -> Person:
+    return await a_person()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def other_organiser(app: FastAPI) -> Person:
+    return await a_person()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def buyer(app: FastAPI) -> Person:
+    return await a_person(balance_sat=9_000_000)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def instance_admin(app: FastAPI) -> Person:
+    return await an_admin()

@@ -1,0 +1,167 @@
+"""The invariants that tables alone can show, for one event or for the whole database.
+
+Each function returns what is wrong, in words; an empty list is what tests want.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from support.builders import Row
+from support.host import ext
+
+_SEATED = ("active", "used")
+# No event has this id: with it the functions look at all of them.
+_ALL = ""
+_OF_EVENT = {
+    "events": "SELECT * FROM events.events WHERE CAST(:id AS TEXT) = '' OR id = :id",
+    "packages": "SELECT * FROM events.packages WHERE CAST(:id AS TEXT) = '' OR event_id = :id",
+    "tickets": "SELECT * FROM events.ticket WHERE CAST(:id AS TEXT) = '' OR event = :id",
+    "lines": "SELECT * FROM events.order_lines WHERE CAST(:id AS TEXT) = '' OR event_id = :id",
+    "orders": "SELECT o.* FROM events.orders o WHERE CAST(:id AS TEXT) = '' OR EXISTS"
+    " (SELECT 1 FROM events.order_lines l WHERE l.order_id = o.id AND l.event_id = :id)",
+    "refunds": "SELECT r.* FROM events.refunds r WHERE CAST(:id AS TEXT) = '' OR EXISTS"
+    " (SELECT 1 FROM events.order_lines l WHERE l.order_id = r.order_id AND l.event_id = :id)",
+}
+
+
+@dataclass(frozen=True)
+class _Books:
+    """The rows of an event, and what the host received."""
+
+    events: list[Row]
+    packages: list[Row]
+    tickets: list[Row]
+    lines: list[Row]
+    orders: list[Row]
+    refunds: list[Row]
+    received_sat: Mapping[str, int]
+
+
+async def broken_invariants(event_id: str = _ALL) -> list[str]:
+    """I1, I2 and I4 of an event, its orders and their payments."""
+    books = await _read(event_id)
+    return [*_broken_seats(books), *_broken_money(books), *_broken_counters(books)]
+
+
+async def broken_seats(event_id: str = _ALL) -> list[str]:
+    """I1 alone."""
+    return _broken_seats(await _read(event_id))
+
+
+async def _read(event_id: str) -> _Books:
+    async with ext("crud").reading() as tx:
+        found = {name: await tx.fetch_all(sql, {"id": event_id}) for name, sql in _OF_EVENT.items()}
+    return _Books(**found, received_sat=await _received_sat(found["orders"]))
+
+
+async def _received_sat(orders: Sequence[Row]) -> dict[str, int]:
+    """Sats the host received per order, from its own payments.
+
+    An invoice is an order's by its hash, or when it names the order, has its sum and lies in its
+    wallet: anybody can make one that only names it.
+    """
+    from lnbits.core.db import db
+
+    payments: list[Row] = await db.fetchall(
+        "SELECT wallet_id, payment_hash, amount, extra FROM apipayments"
+        " WHERE status = 'success' AND amount > 0 AND extra LIKE '%events%'"
+    )
+    by_hash = {order["payment_hash"]: order for order in orders if order["payment_hash"]}
+    by_id = {order["id"]: order for order in orders}
+    received: dict[str, int] = defaultdict(int)
+    for payment in payments:
+        named = str(json.loads(payment["extra"]).get("order_id"))
+        order = by_hash.get(payment["payment_hash"]) or by_id.get(named)
+        if order is None:
+            continue
+        is_its_own = payment["payment_hash"] == order["payment_hash"]
+        if is_its_own or (payment["wallet_id"], payment["amount"]) == (
+            order["wallet"],
+            order["total_sat"] * 1000,
+        ):
+            received[order["id"]] += payment["amount"] // 1000
+    return received
+
+
+def _broken_seats(books: _Books) -> list[str]:
+    """I1: 0 <= held + sold <= limit, on every event and package."""
+    wrong = []
+    for kind, limit_name, found in (
+        ("event", "capacity", books.events),
+        ("package", "quantity_limit", books.packages),
+    ):
+        for item in found:
+            limit, taken = item[limit_name], item["held"] + item["sold"]
+            if min(item["held"], item["sold"]) < 0 or (limit is not None and taken > limit):
+                wrong.append(
+                    f"I1 {kind} {item['id']}: held {item['held']}, sold {item['sold']} of {limit}"
+                )
+    return wrong
+
+
+def _broken_money(books: _Books) -> list[str]:
+    """I2: what was received for an order is matched by its tickets or by refund rows.
+
+    To be asked when every payment has been announced or swept.
+    """
+    matched: dict[str, int] = defaultdict(int)
+    for ticket in books.tickets:
+        if ticket["status"] in _SEATED:
+            matched[ticket["order_id"]] += ticket["price_sat"]
+    for refund in books.refunds:
+        matched[refund["order_id"]] += refund["amount_sat"]
+    return [
+        f"I2 order {order['id']} ({order['status']}): received"
+        f" {books.received_sat.get(order['id'], 0)} sat, matched {matched[order['id']]}"
+        for order in books.orders
+        if books.received_sat.get(order["id"], 0) != matched[order["id"]]
+    ]
+
+
+def _broken_counters(books: _Books) -> list[str]:
+    """I4: counters say what the rows say, and the legacy columns agree."""
+    seated = [ticket for ticket in books.tickets if ticket["status"] in _SEATED]
+    open_orders = {order["id"] for order in books.orders if order["status"] == "reserved"}
+    held_lines = [line for line in books.lines if line["order_id"] in open_orders]
+    wrong = []
+    sold, held = Counter(t["event"] for t in seated), _sum(held_lines, "event_id")
+    for event in books.events:
+        expected = {"held": held[event["id"]], "sold": sold[event["id"]]}
+        if event["capacity"] is not None:
+            expected["amount_tickets"] = event["capacity"] - event["sold"]
+        wrong += _differences("event", event, expected)
+    sold, held = Counter(t["package_id"] for t in seated), _sum(held_lines, "package_id")
+    for package in books.packages:
+        expected = {"held": held[package["id"]], "sold": sold[package["id"]]}
+        wrong += _differences("package", package, expected)
+    return wrong + [text for ticket in books.tickets for text in _broken_ticket(ticket)]
+
+
+def _broken_ticket(ticket: Row) -> list[str]:
+    """1.6.9's columns follow the status. A cancelled ticket may have been paid or not."""
+    status = ticket["status"]
+    wrong = bool(ticket["registered"]) != (status == "used")
+    if status == "reserved":
+        wrong |= bool(ticket["paid"])
+    elif status in _SEATED:
+        wrong |= not ticket["paid"]
+    shown = {name: ticket[name] for name in ("id", "status", "paid", "registered")}
+    return [f"I4 ticket {shown}"] if wrong else []
+
+
+def _sum(lines: Sequence[Row], key: str) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for line in lines:
+        total[line[key]] += line["quantity"]
+    return total
+
+
+def _differences(kind: str, found: Mapping[str, Any], expected: Mapping[str, int]) -> list[str]:
+    return [
+        f"I4 {kind} {found['id']}: {name} is {found[name]}, should be {value}"
+        for name, value in expected.items()
+        if found[name] != value
+    ]

@@ -1,0 +1,378 @@
+"""I6 and I7: what each route asks for, and that nothing public leads to what is private."""
+
+import hashlib
+from base64 import b64encode, urlsafe_b64encode
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, APIWebSocketRoute
+
+from support import websocket
+from support.builders import (
+    API,
+    Json,
+    a_purchase,
+    an_event,
+    event_body,
+    pay,
+    purchase_body,
+)
+from support.credentials import (
+    CREDENTIALS,
+    Guarded,
+    Secrets,
+    admin_key,
+    instance_admin,
+    invoice_key,
+    login,
+    order_secret_or_key,
+    public,
+)
+from support.host import ext
+from support.people import Person
+from support.settling import host_payment
+
+pytestmark = pytest.mark.asyncio
+
+MAIL = "private-buyer@example.com"
+CODE = "HUSHHUSH"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An event with a paid order, and one without sales that may go."""
+
+    event_id: str
+    spare_event_id: str
+    draft_id: str
+    purchase: Json
+    unpaid: Json
+    secrets: Secrets
+
+    @property
+    def ticket_id(self) -> str:
+        return str(self.purchase["ticket_ids"][0])
+
+    @property
+    def private(self) -> set[str]:
+        """Nothing of this may reach anybody but its owners."""
+        organiser = self.secrets.organiser
+        keys = {organiser.wallet, organiser.adminkey, organiser.inkey, organiser.id}
+        tickets = {*self.purchase["ticket_ids"], *self.unpaid["ticket_ids"]}
+        orders = {self.purchase["order_id"], self.purchase["order_secret"]}
+        return {MAIL, CODE, self.secrets.preimage} | keys | tickets | orders
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def scene(
+    client: httpx.AsyncClient,
+    organiser: Person,
+    other_organiser: Person,
+    instance_admin: Person,
+    buyer: Person,
+) -> Scene:
+    extra = {"promo_codes": [{"code": CODE, "discount_percent": 5}]}
+    event = await an_event(client, organiser, extra=extra)
+    purchase = await a_purchase(client, event["id"], email=MAIL, quantity=2)
+    await pay(buyer, purchase)
+    unpaid = await a_purchase(client, event["id"], email=MAIL)
+    payment = await host_payment(purchase["payment_hash"])
+    spare, draft = (
+        await an_event(client, organiser),
+        await an_event(client, organiser, status="draft"),
+    )
+    secrets = Secrets(
+        organiser,
+        other_organiser,
+        instance_admin,
+        order_secret=purchase["order_secret"],
+        other_secret=unpaid["order_secret"],
+        payment_hash=purchase["payment_hash"],
+        preimage=payment.preimage,
+    )
+    return Scene(event["id"], spare["id"], draft["id"], purchase, unpaid, secrets)
+
+
+def guarded(scene: Scene) -> dict[str, Guarded]:
+    """All routes of the extension. Those that take something away come last."""
+    event, spare, ticket = scene.event_id, scene.spare_event_id, scene.ticket_id
+    payment_hash, secret = scene.secrets.payment_hash, scene.secrets.order_secret
+    new_event = event_body(name="Made by the table")
+    api = {
+        "GET /events": invoice_key("/events"),
+        "GET /events/{event_id}": public(f"/events/{event}"),
+        "GET /events/{event_id}/orders": admin_key(f"/events/{event}/orders", foreign=403),
+        "GET /events/onchain/status": admin_key("/events/onchain/status", foreign=200),
+        "GET /tickets": admin_key("/tickets", foreign=200),
+        "GET /tickets/paginated": admin_key("/tickets/paginated", foreign=200),
+        "GET /tickets/{ticket_id}": public(f"/tickets/{ticket}"),
+        "GET /qr/{ticket_id}": public(f"/qr/{ticket}"),
+        "GET /orders/{order_id}": order_secret_or_key(f"/orders/{scene.purchase['order_id']}"),
+        "GET /settings": instance_admin("/settings"),
+        "PUT /settings": instance_admin("/settings", body={}),
+        "POST /events": admin_key("/events", foreign=200, body=new_event),
+        "POST /tickets/{event_id}": public(
+            f"/tickets/{event}", body=purchase_body(quantity=11), status=400
+        ),
+        "POST /tickets/{event_id}/{payment_hash}": public(
+            f"/tickets/{event}/{payment_hash}", insider="order secret"
+        ),
+        "POST /tickets/{ticket_id}/resend-email": admin_key(f"/tickets/{ticket}/resend-email"),
+        "POST /tickets/{ticket_id}/satspay-webhook": public(
+            f"/tickets/{ticket}/satspay-webhook", status=400
+        ),
+        "PUT /tickets/{payment_hash}/onchain-confirm": admin_key(
+            f"/tickets/{payment_hash}/onchain-confirm", own=400, foreign=400
+        ),
+        "PUT /events/{event_id}": admin_key(
+            f"/events/{event}", foreign=403, body={"info": "new words"}
+        ),
+        "PUT /tickets/register/{ticket_id}": admin_key(f"/tickets/register/{ticket}"),
+        "DELETE /tickets/{ticket_id}": admin_key(f"/tickets/{ticket}", own=409),
+        "PUT /events/{event_id}/publish": admin_key(f"/events/{spare}/publish", foreign=403),
+        "PUT /events/{event_id}/cancel": admin_key(f"/events/{spare}/cancel", foreign=403),
+        "DELETE /events/{event_id}": admin_key(f"/events/{spare}", foreign=403),
+    }
+    pages = {
+        "GET /events/": login("/events/"),
+        "GET /events/{event_id}": public(f"/events/{event}"),
+        "POST /events/{event_id}": public(f"/events/{event}", status=400),
+        "GET /events/o/{order_secret}": public(f"/events/o/{secret}"),
+        "GET /events/ticket/{ticket_id}": public(f"/events/ticket/{ticket}"),
+        "GET /events/register/{event_id}": public(f"/events/register/{event}", status=303),
+    }
+    found = {}
+    for name, route in api.items():
+        method, path = name.split(" ")
+        moved = Guarded(API + route.url, route.statuses, route.body, route.insiders)
+        found[f"{method} {API}{path}"] = moved
+    return found | pages
+
+
+# They say what they say to whoever knows the id or secret in their address.
+KNOWING_IS_OWNING = (
+    "GET /events/o/{order_secret}",
+    "GET /events/ticket/{ticket_id}",
+    f"GET {API}/tickets/{{ticket_id}}",
+)
+
+
+async def test_i6_credentials_every_route_is_in_the_table(scene: Scene) -> None:
+    """A route that is added without saying who may use it fails here."""
+    routes = ext("").events_ext.routes
+    assert all(isinstance(route, (APIRoute, APIWebSocketRoute)) for route in routes)
+    there = {
+        f"{method} {route.path}"
+        for route in routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+    sockets = {route.path for route in routes if isinstance(route, APIWebSocketRoute)}
+    assert there == set(guarded(scene))
+    assert sockets == {f"{API}/tickets/ws/{{payment_hash}}"}
+
+
+async def test_i6_credentials_of_all_routes(client: httpx.AsyncClient, scene: Scene) -> None:
+    """Each route with each credential: the expected status, and nothing private for outsiders."""
+    wrong = []
+    for name, route in guarded(scene).items():
+        method = name.split(" ")[0]
+        # The right key last: what it changes must not spoil the others.
+        for credential in sorted(CREDENTIALS, key=lambda c: c in route.insiders):
+            headers = scene.secrets.headers(credential)
+            answer = await client.request(method, route.url, json=route.body, headers=headers)
+            if answer.status_code != route.statuses[credential]:
+                wrong.append(f"{name} with {credential}: {answer.status_code} {answer.text[:90]}")
+            if credential not in route.insiders and name not in KNOWING_IS_OWNING:
+                seen = {text for text in scene.private if text in answer.text}
+                if leaked := {text for text in seen if text not in route.url}:
+                    wrong.append(f"{name} with {credential} shows {leaked}")
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_i6_credentials_an_invoice_key_stays_one_once_the_host_has_seen_it(
+    client: httpx.AsyncClient, scene: Scene
+) -> None:
+    """The host caches keys without their kind: a seen invoice key passes as an admin key there."""
+    invoice, url = scene.secrets.organiser.invoice, f"{API}/events/{scene.event_id}"
+    assert (await client.get(f"{API}/events", headers=invoice)).status_code == 200
+    for method, path in (
+        ("POST", f"{API}/events"),
+        ("PUT", url),
+        ("PUT", f"{url}/cancel"),
+        ("GET", f"{url}/orders"),
+        ("GET", f"{API}/tickets"),
+        ("GET", f"{API}/orders/{scene.purchase['order_id']}"),
+    ):
+        answer = await client.request(method, path, headers=invoice, json=event_body())
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_i6_credentials_a_refusal_does_not_tell_what_exists(
+    client: httpx.AsyncClient, scene: Scene
+) -> None:
+    """Somebody else's thing and no thing at all look alike, but for 1.6.9's "Not your event."."""
+    foreign = scene.secrets.other.admin
+    wrong_secret = {"X-Order-Secret": scene.secrets.other_secret}
+    for method, path, there, headers in (
+        ("GET", "orders", scene.purchase["order_id"], foreign),
+        ("GET", "orders", scene.purchase["order_id"], wrong_secret),
+        ("PUT", "tickets/register", scene.ticket_id, foreign),
+        ("DELETE", "tickets", scene.ticket_id, foreign),
+    ):
+        answers = [
+            await client.request(method, f"{API}/{path}/{id_}", headers=headers)
+            for id_ in (there, "no-such-thing")
+        ]
+        assert answers[0].status_code == answers[1].status_code == 404
+        assert answers[0].json() == answers[1].json()
+
+
+async def test_i6_credentials_a_draft_is_nobody_elses(
+    client: httpx.AsyncClient, scene: Scene
+) -> None:
+    for method, url in (
+        ("GET", f"{API}/events/{scene.draft_id}"),
+        ("GET", f"/events/{scene.draft_id}"),
+        ("POST", f"{API}/tickets/{scene.draft_id}"),
+    ):
+        answer = await client.request(method, url, json=purchase_body())
+        assert answer.status_code == 404
+
+
+async def test_i6_credentials_all_wallets_need_the_admin_key(
+    client: httpx.AsyncClient, scene: Scene
+) -> None:
+    """An invoice key is handed to shops: it must not open the user's other wallets."""
+    url, organiser = f"{API}/events?all_wallets=true", scene.secrets.organiser
+    assert (await client.get(url, headers=organiser.invoice)).status_code == 403
+    mine = await client.get(url, headers=organiser.admin)
+    assert scene.event_id in {event["id"] for event in mine.json()}
+    theirs = await client.get(url, headers=scene.secrets.other.admin)
+    assert scene.event_id not in {event["id"] for event in theirs.json()}
+    for path in ("tickets", "tickets/paginated"):
+        tickets = await client.get(f"{API}/{path}?all_wallets=true", headers=organiser.admin)
+        assert scene.ticket_id in tickets.text
+
+
+async def test_i6_credentials_the_public_view_of_a_ticket_names_no_buyer_data(
+    client: httpx.AsyncClient, scene: Scene
+) -> None:
+    for url in (f"{API}/tickets/{scene.ticket_id}", f"/events/ticket/{scene.ticket_id}"):
+        answer = await client.get(url)
+        assert answer.status_code == 200
+        seen = {text for text in scene.private - {scene.ticket_id} if text in answer.text}
+        assert seen == set()
+
+
+@pytest.mark.parametrize("as_header", [True, False])
+async def test_i7_secrets_the_poll_shows_ids_to_the_orders_secret_only(
+    client: httpx.AsyncClient, scene: Scene, as_header: bool
+) -> None:
+    url = f"{API}/tickets/{scene.event_id}/{scene.secrets.payment_hash}"
+    secrets = scene.secrets
+    for shown in (
+        secrets.payment_hash,
+        secrets.preimage,
+        secrets.other_secret,
+        scene.purchase["order_id"],
+        "",
+        None,
+    ):
+        answer = await show(client, url, shown, as_header=as_header)
+        assert answer.json() == {
+            "paid": True,
+            "status": "confirmed",
+            "ticket_id": None,
+            "ticket_ids": [],
+        }
+    answer = await show(client, url, secrets.order_secret, as_header=as_header)
+    assert answer.json()["ticket_ids"] == scene.purchase["ticket_ids"]
+    assert answer.json()["ticket_id"] == scene.ticket_id
+    elsewhere = f"{API}/tickets/{scene.spare_event_id}/{secrets.payment_hash}"
+    answer = await show(client, elsewhere, secrets.order_secret, as_header=as_header)
+    assert answer.status_code == 404
+
+
+async def show(
+    client: httpx.AsyncClient, url: str, secret: str | None, *, as_header: bool
+) -> httpx.Response:
+    if as_header:
+        return await client.post(url, headers={"X-Order-Secret": secret} if secret else {})
+    return await client.post(url, json={"order_secret": secret})
+
+
+async def test_i7_secrets_an_unpaid_order_shows_no_ticket(
+    client: httpx.AsyncClient, scene: Scene
+) -> None:
+    """Who never pays must not hold ids that could be mistaken for tickets."""
+    headers = {"X-Order-Secret": scene.unpaid["order_secret"]}
+    order = await client.get(f"{API}/orders/{scene.unpaid['order_id']}", headers=headers)
+    assert (order.json()["status"], order.json()["tickets"]) == ("reserved", [])
+    url = f"{API}/tickets/{scene.event_id}/{scene.unpaid['payment_hash']}"
+    polled = await client.post(url, headers=headers)
+    assert (polled.json()["paid"], polled.json()["ticket_ids"]) == (False, [])
+
+
+async def test_i7_secrets_the_websocket_says_nothing_but_paid(app: FastAPI, scene: Scene) -> None:
+    path = f"{API}/tickets/ws/{scene.secrets.payment_hash}"
+    async with websocket.connect(app, path) as socket:
+        assert (await socket.next())["type"] == "websocket.accept"
+        assert await socket.next_json() == {"paid": True}
+
+
+async def test_i7_secrets_follow_from_nothing_public(
+    client: httpx.AsyncClient, scene: Scene
+) -> None:
+    """On this host anybody who has the invoice gets its hash and, once paid, its preimage."""
+    payment_hash, preimage = scene.secrets.payment_hash, scene.secrets.preimage
+    told = await client.get(f"/api/v1/payments/{payment_hash}")
+    assert preimage in told.text
+    ids = [*scene.purchase["ticket_ids"], scene.secrets.order_secret]
+    assert [text for text in ids if text in told.text] == []
+    public_texts = [payment_hash, preimage, scene.event_id, scene.purchase["order_id"], MAIL]
+    assert set(ids).isdisjoint(derived(public_texts))
+    for text in ids:
+        assert len(text) >= 20
+    for wrong in (payment_hash, preimage, scene.purchase["order_id"], scene.ticket_id):
+        assert (await client.get(f"/events/o/{wrong}")).status_code == 404
+    for wrong in (payment_hash, preimage, scene.purchase["order_id"]):
+        assert (await client.get(f"/events/ticket/{wrong}")).status_code == 404
+        assert (await client.get(f"{API}/tickets/{wrong}")).status_code == 404
+
+
+def derived(texts: list[str]) -> set[str]:
+    """What somebody would try: the texts, their digests, in the usual spellings, cut or whole."""
+    found = set()
+    for text in texts:
+        raws = [text.encode()]
+        if len(text) == 64:
+            raws.append(bytes.fromhex(text))
+        for raw in raws:
+            for digest in (raw, hashlib.sha256(raw).digest(), hashlib.sha1(raw).digest()):  # noqa: S324
+                for spelling in (
+                    digest.hex(),
+                    urlsafe_b64encode(digest).decode(),
+                    b64encode(digest).decode(),
+                ):
+                    found |= {spelling, spelling.rstrip("="), spelling[:22], spelling[:43]}
+    return found
+
+
+async def test_i7_secrets_repeat_in_no_two_orders(
+    client: httpx.AsyncClient, organiser: Person
+) -> None:
+    event = await an_event(client, organiser, price_per_ticket=0, amount_tickets=100)
+    made = [
+        await a_purchase(client, event["id"], quantity=5, email=f"{n}@example.com")
+        for n in range(10)
+    ]
+    ids = [id_ for purchase in made for id_ in purchase["ticket_ids"]]
+    secrets = [purchase["order_secret"] for purchase in made]
+    orders = [purchase["order_id"] for purchase in made]
+    assert len({*ids, *secrets, *orders}) == 50 + 10 + 10
+    for texts in (ids, secrets):
+        assert len({text[:6] for text in texts}) == len(texts)

@@ -1,0 +1,213 @@
+"""Bodies nobody thought of: never a 5xx, and nothing written when refused."""
+
+import json
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support.builders import API, Json, a_purchase, an_event, event_body, purchase_body
+from support.invariants import broken_invariants
+from support.people import Person
+from support.refusals import assert_refused, nothing_written
+
+pytestmark = pytest.mark.asyncio
+
+# Lone surrogates and controls included: JSON can carry them, databases cannot.
+texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=20) | st.sampled_from(
+    ["sat", "EUR", "2030-01-01", "-1", "1e400", "NaN", "\ud800", "\x00", "💸" * 60, "' OR 1=1 --"]
+)
+numbers = (
+    st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=True, allow_infinity=True)
+    | st.sampled_from([0, 1, 10, 11, 2**31 - 1, 2**31, 2**53, 2**63 - 1, 2**63, 0.1, 1e308])
+)
+scalars = st.none() | st.booleans() | numbers | texts
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+waves = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: values
+            for name in (
+                "id",
+                "title",
+                "opening_date",
+                "closing_date",
+                "currency",
+                "amount_tickets",
+                "price_per_ticket",
+                "ticket_image_id",
+            )
+        },
+    ).map(lambda odd: {"id": "w", "amount_tickets": 3, "price_per_ticket": 1, **odd}),
+    max_size=3,
+)
+codes = st.lists(
+    st.fixed_dictionaries(
+        {}, optional={name: values for name in ("code", "discount_percent", "active")}
+    ),
+    max_size=3,
+)
+extras = values | st.fixed_dictionaries(
+    {},
+    optional={
+        "ticket_waves": waves,
+        "promo_codes": codes,
+        "min_tickets": values,
+        "conditional": values,
+        "notification_subject": values,
+        "unknown": values,
+    },
+)
+
+
+def some_of(*names: str, **own: st.SearchStrategy[object]) -> st.SearchStrategy[Json]:
+    """A few fields with odd values; the rest of the body is sound."""
+    fields = {name: values for name in names} | own
+    return st.lists(st.sampled_from(sorted(fields)), max_size=3, unique=True).flatmap(
+        lambda chosen: st.fixed_dictionaries({name: fields[name] for name in chosen})
+    )
+
+
+event_fields = some_of(
+    "name",
+    "info",
+    "closing_date",
+    "event_start_date",
+    "event_end_date",
+    "currency",
+    "allow_fiat",
+    "fiat_currency",
+    "amount_tickets",
+    "price_per_ticket",
+    "banner",
+    "capacity",
+    "status",
+    "unknown",
+    extra=extras,
+)
+purchase_fields = some_of(
+    "name",
+    "email",
+    "quantity",
+    "package_id",
+    "ticket_wave_id",
+    "promo_code",
+    "refund_address",
+    "nostr_identifier",
+    "attendees",
+    "payment_method",
+    "fiat_provider",
+    "unknown",
+)
+fuzz = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+async def send(
+    client: httpx.AsyncClient, method: str, url: str, body: object, headers: dict[str, str]
+) -> httpx.Response:
+    headers = {"Content-Type": "application/json", **headers}
+    return await client.request(method, url, content=json.dumps(body), headers=headers)
+
+
+@fuzz
+@given(odd=event_fields)
+async def test_no_event_body_breaks_anything(
+    client: httpx.AsyncClient, organiser: Person, odd: Json
+) -> None:
+    async with nothing_written() as writing:
+        answer = await send(client, "POST", f"{API}/events", event_body(**odd), organiser.admin)
+        writing.allowed = answer.is_success
+    if not answer.is_success:
+        assert_refused(answer)
+        return
+    event_id = answer.json()["id"]
+    for url in (f"{API}/events/{event_id}", f"/events/{event_id}"):
+        assert (await client.get(url)).status_code in (200, 404)
+    assert (
+        await send(client, "POST", f"{API}/tickets/{event_id}", purchase_body(), {})
+    ).status_code < 500
+    assert await broken_invariants(event_id) == []
+
+
+@fuzz
+@given(odd=event_fields)
+async def test_no_change_of_an_event_breaks_anything(
+    client: httpx.AsyncClient, organiser: Person, odd: Json
+) -> None:
+    event_id = await the_event(client, organiser)
+    async with nothing_written() as writing:
+        answer = await send(client, "PUT", f"{API}/events/{event_id}", odd, organiser.admin)
+        writing.allowed = answer.is_success
+    if not answer.is_success:
+        assert_refused(answer)
+    assert (await client.get(f"/events/{event_id}")).status_code == 200
+    assert await broken_invariants(event_id) == []
+
+
+_changed: dict[str, str] = {}
+
+
+async def the_event(client: httpx.AsyncClient, organiser: Person) -> str:
+    """One event for all examples, with a ticket sold and one held, so that limits matter."""
+    if "id" not in _changed:
+        event = await an_event(client, organiser, price_per_ticket=0)
+        await a_purchase(client, event["id"])
+        body = {"price_per_ticket": 5}
+        answer = await send(client, "PUT", f"{API}/events/{event['id']}", body, organiser.admin)
+        assert answer.status_code == 200
+        await a_purchase(client, event["id"])
+        _changed["id"] = event["id"]
+    return _changed["id"]
+
+
+@fuzz
+@given(odd=purchase_fields)
+async def test_no_purchase_body_breaks_anything(
+    client: httpx.AsyncClient, organiser: Person, odd: Json
+) -> None:
+    event = await an_event(client, organiser)
+    async with nothing_written() as writing:
+        url = f"{API}/tickets/{event['id']}"
+        answer = await send(client, "POST", url, purchase_body(**odd), {})
+        writing.allowed = answer.is_success
+    if not answer.is_success:
+        assert_refused(answer)
+    assert await broken_invariants(event["id"]) == []
+
+
+@settings(fuzz, max_examples=20)
+@given(path=texts, secret=texts)
+async def test_no_address_breaks_anything(
+    client: httpx.AsyncClient, organiser: Person, path: str, secret: str
+) -> None:
+    from urllib.parse import quote
+
+    # A surrogate cannot be sent at all; its bytes can.
+    sent = quote(path.encode("utf-8", "surrogatepass"), safe="")
+    async with nothing_written():
+        for method, url in (
+            ("GET", f"{API}/events/{sent}"),
+            ("GET", f"{API}/tickets/{sent}"),
+            ("GET", f"{API}/orders/{sent}"),
+            ("GET", f"{API}/qr/{sent}"),
+            ("GET", f"/events/o/{sent}"),
+            ("GET", f"/events/ticket/{sent}"),
+            ("GET", f"/events/register/{sent}"),
+            ("POST", f"{API}/tickets/{sent}/{sent}"),
+            ("PUT", f"{API}/tickets/register/{sent}"),
+            ("PUT", f"{API}/events/{sent}/cancel"),
+            ("DELETE", f"{API}/events/{sent}"),
+            ("DELETE", f"{API}/tickets/{sent}"),
+        ):
+            headers = organiser.admin
+            if secret.isascii() and secret.isprintable():
+                headers = headers | {"X-Order-Secret": secret}
+            answer = await client.request(method, url, headers=headers)
+            assert answer.status_code < 500, f"{method} {url}: {answer.text[:200]}"

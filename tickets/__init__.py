@@ -1,0 +1,1 @@
+"""Tickets: one row per attendee, with an id that is the credential at the door."""

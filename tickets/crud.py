@@ -1,0 +1,110 @@
+"""SQL of `events.ticket`. A change of state is one conditional UPDATE."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from lnbits.db import Filters, Page
+
+from ..crud import Tx, db, legacy_time
+from .crud_pages import TicketFilters, TicketRow
+from .models import Ticket
+
+# The guard of I5. `registered` and `status` change together, so only one of many scans gets it.
+REGISTER = """
+    UPDATE events.ticket SET registered = TRUE, reg_timestamp = :at, status = 'used'
+    WHERE id = :id AND paid = TRUE AND registered = FALSE
+      AND (status IS NULL OR status = 'active')
+      AND EXISTS (
+        SELECT 1 FROM events.events e
+        WHERE e.id = event AND e.wallet = :wallet AND e.status <> 'cancelled'
+      )
+    RETURNING *
+"""
+
+
+async def insert_tickets(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    await tx.insert("ticket", rows)
+
+
+async def get_ticket(tx: Tx, ticket_id: str) -> Ticket | None:
+    row = await tx.fetch_one("SELECT * FROM events.ticket WHERE id = :id", {"id": ticket_id})
+    return Ticket.from_row(row) if row else None
+
+
+async def get_order_tickets(tx: Tx, order_id: str) -> list[Ticket]:
+    rows = await tx.fetch_all(
+        "SELECT * FROM events.ticket WHERE order_id = :id ORDER BY number, id", {"id": order_id}
+    )
+    return [Ticket.from_row(row) for row in rows]
+
+
+async def list_tickets(tx: Tx, wallets: Sequence[str], unpaid_since: datetime) -> list[Ticket]:
+    """Paid tickets of some wallets, and unpaid ones not older than `unpaid_since`, newest first."""
+    marks = {f"w{index}": wallet for index, wallet in enumerate(wallets)}
+    names = ", ".join(f":{name}" for name in marks)
+    rows = await tx.fetch_all(
+        # Only bind marks are put in.
+        f"SELECT * FROM events.ticket WHERE wallet IN ({names})"  # noqa: S608
+        " AND (paid = TRUE OR time > :since) ORDER BY time DESC, id",
+        {**marks, "since": legacy_time(unpaid_since)},
+    )
+    return [Ticket.from_row(row) for row in rows]
+
+
+async def page_tickets(wallets: Sequence[str], filters: Filters[TicketFilters]) -> Page[TicketRow]:
+    """1.6.9's paginated list: paid tickets, the host's filters, search and sorting."""
+    marks = {f"wallet_{index}": wallet for index, wallet in enumerate(wallets)}
+    names = ", ".join(f":{name}" for name in marks)
+    page: Page[TicketRow] = await db.fetch_page(
+        "SELECT * FROM events.ticket",
+        [f"wallet IN ({names})", "paid = TRUE"],
+        dict(marks),
+        filters=filters,
+        model=TicketRow,
+    )
+    return page
+
+
+async def set_payment_hash(tx: Tx, order_id: str, payment_hash: str) -> None:
+    await tx.execute(
+        "UPDATE events.ticket SET payment_hash = :hash WHERE order_id = :id",
+        {"hash": payment_hash, "id": order_id},
+    )
+
+
+async def activate(tx: Tx, order_id: str) -> int:
+    """All reserved tickets of an order become paid and valid; returns how many."""
+    return await tx.execute(
+        "UPDATE events.ticket SET paid = TRUE, status = 'active'"
+        " WHERE order_id = :id AND status = 'reserved'",
+        {"id": order_id},
+    )
+
+
+async def cancel_order(tx: Tx, order_id: str) -> int:
+    return await tx.execute(
+        "UPDATE events.ticket SET status = 'cancelled', paid = FALSE"
+        " WHERE order_id = :id AND status IN ('reserved', 'active')",
+        {"id": order_id},
+    )
+
+
+async def register(tx: Tx, ticket_id: str, wallet: str, at: datetime) -> Ticket | None:
+    """Admit a ticket once; None when it may not enter (the reason is read afterwards)."""
+    row = await tx.fetch_one(REGISTER, {"id": ticket_id, "wallet": wallet, "at": legacy_time(at)})
+    return Ticket.from_row(row) if row else None
+
+
+async def delete_free(tx: Tx, ticket_id: str) -> int:
+    return await tx.execute(
+        "DELETE FROM events.ticket WHERE id = :id AND paid = TRUE AND status = 'active'"
+        " AND COALESCE(price_sat, 0) = 0",
+        {"id": ticket_id},
+    )
+
+
+async def delete_unpaid(tx: Tx, order_id: str) -> int:
+    return await tx.execute(
+        "DELETE FROM events.ticket WHERE order_id = :id AND paid = FALSE", {"id": order_id}
+    )

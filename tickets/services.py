@@ -1,0 +1,154 @@
+"""Make, read, admit and delete tickets."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..catalog.models import Listing
+from ..catalog.seats import Seats, give_back
+from ..catalog.services import read_listing
+from ..crud import Tx, legacy_time, reading, short_id, transaction
+from ..errors import Forbidden, NotFound
+from ..models import TicketStatus
+from . import crud
+from .models import Ticket
+
+# 1.6.9 deleted unpaid tickets after a day; ours only stop being listed.
+_UNPAID_LISTED = timedelta(hours=24)
+
+UNKNOWN = "Ticket does not exist."
+
+
+@dataclass(frozen=True)
+class NewTicket:
+    """What is known of a ticket when its seat is held."""
+
+    name: str
+    email: str
+    price_sat: int
+    number: int
+    extra: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TicketBatch:
+    """The tickets of one order line, all in one event and package."""
+
+    order_id: str
+    wallet: str
+    event_id: str
+    package_id: str
+    tickets: Sequence[NewTicket]
+    # A free order is confirmed at once, in the same transaction.
+    is_paid: bool
+
+
+async def add_batch(tx: Tx, batch: TicketBatch, now: datetime) -> list[str]:
+    """Insert the rows of a batch with one statement; returns their new ids."""
+    rows = [
+        {
+            "id": short_id(),
+            "wallet": batch.wallet,
+            "event": batch.event_id,
+            "name": ticket.name,
+            "email": ticket.email,
+            "registered": False,
+            "paid": batch.is_paid,
+            "time": legacy_time(now),
+            "reg_timestamp": None,
+            "extra": json.dumps(ticket.extra),
+            # Filled with the invoice's hash. Not NULL: that marks rows written by 1.6.9.
+            "payment_hash": "",
+            "order_id": batch.order_id,
+            "package_id": batch.package_id,
+            "status": (TicketStatus.ACTIVE if batch.is_paid else TicketStatus.RESERVED).value,
+            "number": ticket.number,
+            "price_sat": ticket.price_sat,
+        }
+        for ticket in batch.tickets
+    ]
+    await crud.insert_tickets(tx, rows)
+    return [str(row["id"]) for row in rows]
+
+
+async def set_payment_hash(tx: Tx, order_id: str, payment_hash: str) -> None:
+    await crud.set_payment_hash(tx, order_id, payment_hash)
+
+
+async def activate_order(tx: Tx, order_id: str) -> int:
+    """The order is paid: its reserved tickets become valid. Returns how many."""
+    return await crud.activate(tx, order_id)
+
+
+async def cancel_order(tx: Tx, order_id: str) -> int:
+    """The order will not be: its unused tickets are cancelled. Returns how many."""
+    return await crud.cancel_order(tx, order_id)
+
+
+async def order_tickets(tx: Tx, order_id: str) -> list[Ticket]:
+    return await crud.get_order_tickets(tx, order_id)
+
+
+async def require_ticket(ticket_id: str) -> tuple[Ticket, Listing | None]:
+    """A ticket with its event (None if that was deleted). Raises NotFound."""
+    async with reading() as tx:
+        ticket = await crud.get_ticket(tx, ticket_id)
+        if ticket is None:
+            raise NotFound(UNKNOWN)
+        return ticket, await read_listing(tx, ticket.event_id)
+
+
+async def list_tickets(wallets: Sequence[str], now: datetime) -> list[Ticket]:
+    """Tickets of some wallets, newest first."""
+    if not wallets:
+        return []
+    async with reading() as tx:
+        return await crud.list_tickets(tx, wallets, now - _UNPAID_LISTED)
+
+
+async def register(ticket_id: str, wallet: str, now: datetime) -> Ticket:
+    """Admit a ticket, once. Raises NotFound (unknown, or of another wallet) or Forbidden."""
+    async with transaction() as tx:
+        admitted = await crud.register(tx, ticket_id, wallet, now)
+        if admitted is not None:
+            return admitted
+        ticket = await crud.get_ticket(tx, ticket_id)
+        listing = await read_listing(tx, ticket.event_id) if ticket else None
+        if ticket is None or listing is None or listing.event.wallet != wallet:
+            raise NotFound(UNKNOWN)
+        raise Forbidden(_why_refused(ticket))
+
+
+def _why_refused(ticket: Ticket) -> str:
+    if ticket.status is TicketStatus.CANCELLED:
+        return "Ticket was cancelled."
+    if ticket.status is TicketStatus.REFUNDED:
+        return "Ticket was refunded."
+    if not ticket.paid:
+        return "Ticket not paid for."
+    if ticket.registered:
+        return "Ticket already registered"
+    return "The event was cancelled."
+
+
+async def delete_free(tx: Tx, ticket: Ticket) -> bool:
+    """Remove a free, unused ticket; its seat comes back. False when money stands behind it."""
+    if await crud.delete_free(tx, ticket.id) != 1:
+        return False
+    await give_back(tx, [Seats(ticket.event_id, ticket.package_id or "", 1)])
+    return True
+
+
+async def delete_unpaid(tx: Tx, order_id: str) -> None:
+    """Remove the rows of an order that will never be confirmed."""
+    await crud.delete_unpaid(tx, order_id)
+
+
+async def find_ticket(tx: Tx, ticket_id: str, wallet: str) -> Ticket:
+    """A ticket of this wallet. Raises NotFound, also for another wallet's."""
+    ticket = await crud.get_ticket(tx, ticket_id)
+    if ticket is None or ticket.wallet != wallet:
+        raise NotFound(UNKNOWN)
+    return ticket

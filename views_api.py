@@ -1,0 +1,44 @@
+"""Mounts the rooms' JSON routes, and those of the instance settings."""
+
+from fastapi import APIRouter, Depends
+
+from .catalog.views_api import events_router
+from .door.views_api import router as door_router
+from .orders.views_api import router as orders_router
+from .orders.views_api_legacy import router as legacy_router
+from .promos.services import EventCodes
+from .refunds.services import EventMoney
+from .refunds.views_api import router as refunds_router
+from .settings import InstanceSettings, SettingsPatch, change_settings, get_settings
+from .tickets.views_api import router as tickets_router
+from .web import api_router, instance_admin
+
+settings_router = api_router("settings")
+
+
+@settings_router.get(
+    "/settings", dependencies=[Depends(instance_admin)], summary="Instance settings"
+)
+async def read() -> InstanceSettings:
+    return await get_settings()
+
+
+@settings_router.put(
+    "/settings", dependencies=[Depends(instance_admin)], summary="Change instance settings"
+)
+async def change(patch: SettingsPatch) -> InstanceSettings:
+    return await change_settings(patch)
+
+
+def all_routes() -> APIRouter:
+    """Every JSON route. Fixed paths come before those with a parameter in the same place."""
+    router = APIRouter()
+    # Before the poll route, whose path has the shape of the resend route.
+    router.include_router(legacy_router)
+    router.include_router(events_router(EventCodes(), EventMoney()))
+    router.include_router(door_router)
+    router.include_router(tickets_router)
+    router.include_router(orders_router)
+    router.include_router(refunds_router)
+    router.include_router(settings_router)
+    return router
