@@ -33,17 +33,15 @@ class Tx:
         self.raw = raw
 
     async def fetch_all(self, sql: str, values: Mapping[str, Any] | None = None) -> list[Row]:
-        result = await self._run(sql, dict(values or {}))
-        return list(result.mappings().all())
+        return list((await self._read(sql, values)).mappings().all())
 
     async def fetch_one(self, sql: str, values: Mapping[str, Any] | None = None) -> Row | None:
-        result = await self._run(sql, dict(values or {}))
-        row: Row | None = result.mappings().first()
+        row: Row | None = (await self._read(sql, values)).mappings().first()
         return row
 
     async def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> int:
         """Run a change and return the number of rows it touched: that number decides races."""
-        result = await self._run(sql, dict(values or {}))
+        result = await self.raw.execute(_text(sql), dict(values or {}))
         return int(result.rowcount)
 
     async def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -51,16 +49,16 @@ class Tx:
         names = ", ".join(rows[0])
         marks = ", ".join(f":{name}" for name in rows[0])
         # Table and column names come from this package, values are bound.
-        statement = f"INSERT INTO events.{table} ({names}) VALUES ({marks})"  # noqa: S608
-        await self._run(statement, [dict(row) for row in rows])
+        statement = _text(f"INSERT INTO events.{table} ({names}) VALUES ({marks})")  # noqa: S608
+        await self.raw.execute(statement, [dict(row) for row in rows])
 
-    async def _run(self, sql: str, values: Any) -> CursorResult:
-        """One statement, finished even when its task is cancelled.
+    async def _read(self, sql: str, values: Mapping[str, Any] | None) -> CursorResult:
+        """A statement with rows, read to its end even when its task is cancelled.
 
-        SQLite's driver would leave a cancelled statement half read until the garbage collector
-        finds it, and as long every commit ends in "database is locked".
+        SQLite's driver would leave it half read until the garbage collector finds it, and as
+        long every commit ends in "database is locked".
         """
-        running = asyncio.ensure_future(self.raw.execute(_text(sql), values))
+        running = asyncio.ensure_future(self.raw.execute(_text(sql), dict(values or {})))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:

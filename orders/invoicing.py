@@ -1,10 +1,12 @@
 """The edge to the host's payments: rates, invoices, and what became of them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 
 from lnbits.core.crud import get_wallet
 from lnbits.core.db import db as core_db
@@ -14,7 +16,7 @@ from lnbits.core.services.payments import (
     create_invoice,
     update_payment_success_status,
 )
-from lnbits.db import SQLITE
+from lnbits.db import SQLITE, Connection
 from lnbits.exceptions import InvoiceError
 from lnbits.utils.exchange_rates import get_fiat_rate_satoshis
 from lnbits.wallets import get_funding_source
@@ -53,21 +55,54 @@ async def sats_per_unit(currency: str) -> Decimal:
     return Decimal(str(rate))
 
 
+class _OneFile(Connection):
+    """The host's SQLite file, opened once; its lock is held for each statement alone."""
+
+    async def fetchone(self, *args: Any, **kwargs: Any) -> Any:
+        async with core_db.lock:
+            return await super().fetchone(*args, **kwargs)
+
+    async def fetchall(self, *args: Any, **kwargs: Any) -> Any:
+        async with core_db.lock:
+            return await super().fetchall(*args, **kwargs)
+
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        async with core_db.lock:
+            return await super().execute(*args, **kwargs)
+
+    async def insert(self, *args: Any, **kwargs: Any) -> None:
+        async with core_db.lock:
+            await super().insert(*args, **kwargs)
+
+
+@asynccontextmanager
+async def _core_connection() -> AsyncIterator[Connection | None]:
+    """What the host makes an invoice on: on SQLite one open file instead of one per statement,
+    on PostgreSQL its own way, since a connection would sit idle in the pool meanwhile."""
+    if core_db.type != SQLITE:
+        yield None
+        return
+    async with core_db.engine.connect() as raw:
+        yield _OneFile(raw, core_db.type, core_db.name, core_db.schema)
+
+
 async def make_invoice(order: Order, memo: str, expiry_s: int) -> tuple[str, str]:
     """A real invoice for an order's total: (payment hash, BOLT11). Raises InvoiceFailed.
 
-    Called without a connection: with one, the host would keep its core lock while the funding
-    source answers, and every wallet on it would wait.
+    The host's core lock is not held while the funding source answers: with a connection of
+    `core_db.connect()` it would be, and every wallet on the host would wait.
     """
     try:
-        payment = await create_invoice(
-            wallet_id=order.wallet,
-            amount=order.total_sat,
-            memo=memo.encode()[:_MEMO_BYTES].decode(errors="ignore"),
-            expiry=expiry_s,
-            extra={"tag": EXTENSION_ID, "order_id": order.id},
-            external_id=order.id,
-        )
+        async with _core_connection() as conn:
+            payment = await create_invoice(
+                wallet_id=order.wallet,
+                amount=order.total_sat,
+                memo=memo.encode()[:_MEMO_BYTES].decode(errors="ignore"),
+                expiry=expiry_s,
+                extra={"tag": EXTENSION_ID, "order_id": order.id},
+                external_id=order.id,
+                conn=conn,
+            )
     except InvoiceError as exc:
         # Its message names the node's address and more: it is for the operator's log only.
         logger.error(f"events: no invoice for order {order.id}: {exc.message}")

@@ -1,6 +1,7 @@
 """The host under test: booted once per run, on the engine that `EVENTS_TEST_DB` names."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import hypothesis
@@ -20,6 +21,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # The same examples each time: a failure comes with the change that made it, and again.
     hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
     hypothesis.settings.load_profile("tests")
+    # The host has to run in a folder of its own; what the command line names lies in this one.
+    for option in ("ignore", "ignore_glob"):
+        named = config.getoption(option) or []
+        setattr(config.option, option, [str(Path(path).absolute()) for path in named])
     host.prepare()
     network.forbid_outside()
     # When the host stops it cancels its tasks; one that holds a connection leaves it unclosed.
@@ -36,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     for item in session.items:
-        if "test_two_hosts" in item.nodeid:
+        if "test_two_hosts" in item.nodeid and host.on_postgres():
             background.start_hosts()
         if "crashes" in item.path.parts:
             background.start_crashes()

@@ -106,7 +106,7 @@ purchase_fields = some_of(
     "fiat_provider",
     "unknown",
 )
-fuzz = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 async def send(
@@ -182,7 +182,7 @@ async def test_no_purchase_body_breaks_anything(
     assert await broken_invariants(event["id"]) == []
 
 
-@settings(fuzz, max_examples=20)
+@settings(fuzz, max_examples=12)
 @given(path=texts, secret=texts)
 async def test_no_address_breaks_anything(
     client: httpx.AsyncClient, organiser: Person, path: str, secret: str

@@ -101,7 +101,7 @@ async def delete(client: httpx.AsyncClient, organiser: Person, sale: Sale, numbe
     sale.states[purchase["order_id"]] = "deleted"
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=st.lists(steps, min_size=4, max_size=14))
 async def test_i1_to_i4_hold_after_every_step(
     client: httpx.AsyncClient, organiser: Person, buyer: Person, plan: list[tuple[str, ...]]

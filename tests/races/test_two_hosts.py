@@ -12,8 +12,13 @@ from support.background import background
 from support.builders import API, Json, purchase_body
 from support.hosts import DATABASE, Node, Shops
 
-# The hosts boot while other tests run; whoever comes first may still have to wait for them.
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.asyncio,
+    # The hosts boot while other tests run; whoever comes first may still have to wait for them.
+    pytest.mark.timeout(120),
+    # Two processes need one PostgreSQL. Kills of a process on SQLite are in tests/crashes.
+    pytest.mark.skipif(not host.on_postgres(), reason="real hosts run on PostgreSQL"),
+]
 
 SEATS = 20
 BUYERS = 200
@@ -48,7 +53,6 @@ async def buy_in_turns(urls: list[str], event_id: str) -> list[list[httpx.Respon
     return [list(answers[n :: len(clients)]) for n in range(len(clients))]
 
 
-@pytest.mark.skipif(not host.on_postgres(), reason="two processes need one PostgreSQL database")
 async def test_i1_seats_with_two_processes_on_one_database(node: Node, shops: Shops) -> None:
     """Both sell the same 20 seats; every payment is announced in both."""
     shops.set(max_open_orders_per_address=100_000)

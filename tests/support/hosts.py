@@ -1,8 +1,8 @@
 """Real hosts in processes of their own: a node with money, and shops that are paid through it.
 
 The node runs FakeWallet. A shop's funding source is a wallet on the node (LNbitsWallet), so its
-invoices are paid from outside, as on a real Lightning node. On PostgreSQL two shops share one
-database; they are two processes of one host.
+invoices are paid from outside, as on a real Lightning node. The shops share one PostgreSQL
+database: they are two processes of one host.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from support import host, postgres
+from support import postgres
 from support.builders import API, Json, event_body, purchase_body
 from support.process import HostProcess
 
@@ -61,17 +61,16 @@ class Node:
 
 
 class Shops:
-    """One host with this extension, in one process or two."""
+    """One host with this extension, in two processes."""
 
     def __init__(self, node: Node) -> None:
-        url = postgres.new_database(DATABASE) if host.on_postgres() else None
+        url = postgres.new_database(DATABASE)
         env = {
             "LNBITS_BACKEND_WALLET_CLASS": "LNbitsWallet",
             "LNBITS_ENDPOINT": node.process.url,
             "LNBITS_KEY": node.own.adminkey,
         }
-        count = 2 if host.on_postgres() else 1
-        self.processes = [HostProcess(f"shop{n}", url, env) for n in range(count)]
+        self.processes = [HostProcess(f"shop{n}", url, env) for n in range(2)]
         for position, process in enumerate(self.processes):
             # One after the other: two first boots at once would both make the host's tables.
             process.start()

@@ -21,10 +21,10 @@ _FIGURES = {
 }
 
 
-def assert_refused(answer: httpx.Response, *statuses: int) -> str:
+def assert_refused(answer: httpx.Response, *statuses: int, about: str = "") -> str:
     """4xx (or one of `statuses`) with a sentence and a code; returns the code."""
     expected = answer.status_code in statuses if statuses else 400 <= answer.status_code < 500
-    assert expected, f"{answer.status_code} {answer.text[:500]}"
+    assert expected, f"{about} {answer.status_code} {answer.text[:500]}"
     body = answer.json()
     assert isinstance(body["detail"], str), body
     assert body["detail"].strip()
