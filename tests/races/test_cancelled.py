@@ -63,7 +63,7 @@ async def test_i1_seats_of_a_purchase_cancelled_at_any_await_come_back(
         if held:
             await lapse(*(order["id"] for order in held))
             await sweep()
-            assert await broken_invariants(event["id"]) == [], f"cancelled at {step}"
+        assert await broken_invariants(event["id"]) == [], f"cancelled at {step}"
         assert (await event_row(event["id"]))["held"] == 0, f"cancelled at {step}"
     assert step > 10
     assert (await event_row(event["id"]))["held"] == 2
