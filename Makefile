@@ -10,6 +10,8 @@ VENDORED := _vendor/.filled
 LINK := .build/src/events
 PORT ?=
 ARGS ?=
+URL ?= http://127.0.0.1:5000
+EVENT ?=
 
 # Scripts are run by naming the interpreter, so that a moved folder keeps working.
 RUFF := $(BIN)/ruff
@@ -31,7 +33,7 @@ if [ -z "$$python" ]; then \
 fi
 endef
 
-.PHONY: help install run demo check format test test-sqlite test-postgres test-upgrade benchmark bundle clean
+.PHONY: help install run demo check format test test-sqlite test-postgres test-upgrade test-histories benchmark ledger bundle clean
 
 help:
 	@echo "make install        .venv from uv.lock (every other target does it first)"
@@ -41,7 +43,9 @@ help:
 	@echo "make format         put the code into the project's format"
 	@echo "make test           all tests on SQLite and PostgreSQL, with coverage; ARGS= for pytest"
 	@echo "make test-sqlite    one engine; also test-postgres; test-upgrade: both, upgrades only"
+	@echo "make test-histories the money of 1,000 random histories, both engines"
 	@echo "make benchmark      speed of the sale against the host's own, in one run; ARGS=--write"
+	@echo "make ledger         does the money of a wallet's events add up? URL= KEY= EVENT="
 	@echo "make bundle         the release zip in dist/"
 	@echo "make clean          remove what the targets made, except data/"
 
@@ -108,8 +112,16 @@ test-postgres: install
 test-upgrade: install
 	@$(PY) dev/engines.py sqlite postgres -- -k upgrade $(ARGS)
 
+test-histories: install
+	@EVENTS_TEST_HISTORIES=1000 $(PY) dev/engines.py sqlite postgres -- tests/journeys/test_histories.py
+
 benchmark: install
 	@$(PY) benchmarks/sale.py $(ARGS)
+
+# The key goes by the environment: arguments are seen by everybody on the machine.
+ledger: private export EVENTS_ADMIN_KEY := $(or $(KEY),$(EVENTS_ADMIN_KEY))
+ledger: install
+	@exec $(PY) dev/ledger.py --url "$(URL)" --event "$(EVENT)"
 
 bundle: install
 	@$(PY) dev/bundle.py

@@ -16,6 +16,7 @@ from lnbits.db import SQLITE, Connection
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from . import adoption_policy as policy
 from . import adoption_rules as rules
 from . import adoption_sql as sql
 
@@ -37,6 +38,8 @@ class Adopted:
     paid: int = 0
     admitted: int = 0
     cancelled: int = 0
+    # Its minimum or its days.
+    promises: int = 0
 
 
 @dataclass
@@ -66,6 +69,7 @@ async def adopt_legacy(conn: Connection) -> Adopted:
     async with _transaction(conn) as raw:
         done["admitted"] = (await raw.execute(text(sql.FOLLOW_REGISTERED))).rowcount
         done["cancelled"] = (await raw.execute(text(sql.FOLLOW_CANCELED))).rowcount
+        done["promises"] = await _follow_promises(raw)
     return Adopted(**done)
 
 
@@ -82,6 +86,19 @@ async def _transaction(conn: Connection) -> AsyncIterator[AsyncConnection]:
 
 async def _fetch(raw: AsyncConnection, statement: str, **values: Any) -> list[Row]:
     return list((await raw.execute(text(statement), values)).mappings().all())
+
+
+async def _follow_promises(raw: AsyncConnection) -> int:
+    """Take over 1.6.9's minimums, and moved days of events that have a time."""
+    after, changed = "", 0
+    while events := await _fetch(raw, sql.PROMISES, after=after, chunk=CHUNK):
+        for event in events:
+            wanted = policy.followed(event)
+            if any(event[name] != value for name, value in wanted.items()):
+                await raw.execute(text(sql.FOLLOW_PROMISES), {"id": event["id"], **wanted})
+                changed += 1
+        after = events[-1]["id"]
+    return changed
 
 
 async def _adopt_event(raw: AsyncConnection, event_id: str) -> Counter[str]:

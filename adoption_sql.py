@@ -89,6 +89,22 @@ FINISH_EVENT = """
 FOLLOW_REGISTERED = """
     UPDATE events.ticket SET status = 'used' WHERE registered = TRUE AND status = 'active'
 """
+# 1.6.9 leaves no other mark of a changed minimum or day than the values themselves. The second
+# condition only spares reading most events: whether there is a minimum, their JSON says.
+PROMISES = """
+    SELECT id, extra, event_start_date, event_end_date, timezone, starts_at, ends_at,
+        min_tickets
+    FROM events.events
+    WHERE id > :after AND (
+        (extra LIKE '%"conditional"%' AND extra LIKE '%true%')
+        OR min_tickets IS NOT NULL OR starts_at IS NOT NULL OR ends_at IS NOT NULL)
+    ORDER BY id LIMIT :chunk
+"""
+FOLLOW_PROMISES = """
+    UPDATE events.events SET starts_at = :starts_at, ends_at = :ends_at,
+        min_tickets = :min_tickets
+    WHERE id = :id
+"""
 FOLLOW_CANCELED = """
     UPDATE events.events SET status = 'cancelled' WHERE canceled = TRUE AND status <> 'cancelled'
 """

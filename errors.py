@@ -105,3 +105,27 @@ class RateUnavailable(TicketingError):
 
 class Starting(TicketingError):
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "starting"
+
+
+class NotRefundable(TicketingError):
+    """The event's rules, or the state of a ticket or order, do not let it be cancelled."""
+
+    code = "not_refundable"
+
+
+class TicketUsed(TicketingError):
+    code = "ticket_used"
+
+
+class RefundSettled(TicketingError):
+    """A refund that is being paid, or was paid, cannot be changed any more."""
+
+    status, code = HTTPStatus.CONFLICT, "refund_settled"
+
+
+class PayoutRefused(TicketingError):
+    """What was named to be paid cannot be paid. The code says why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

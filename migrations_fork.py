@@ -1,15 +1,15 @@
 """What this extension adds to the tables of 1.6.9, under the version key `events_fork`.
 
 `tasks.py` runs these steps after `migrations.py`, with the host's own runner: names `mNNN_` in the
-order they stand here. The host commits after each statement and repeats a step that did not
-finish, so each statement may find its own work done already. Released steps never change; new ones
-go to the end. 1.6.9 ignores all of it: every added column is nullable or has a default. What the
-tables mean is told in `docs/schema.md`.
+order they stand here, then those of `migrations_refunds.py`. The host commits after each statement
+and repeats a step that did not finish, so each statement may find its own work done already.
+Released steps never change; new ones go to the end. 1.6.9 ignores all of it: every added column is
+nullable or has a default. What the tables mean is told in `docs/schema.md`.
 """
 
-from typing import Any
+from lnbits.db import Connection
 
-from lnbits.db import SQLITE, Connection
+from .migrations_schema import add_columns, add_indexes, has_table
 
 _EVENT_COLUMNS = {
     "status": "TEXT NOT NULL DEFAULT 'published'",
@@ -63,14 +63,14 @@ async def has_marker(conn: Connection) -> bool:
 
     The host's "delete data" removes the tables but knows only the key `events`.
     """
-    return await _has_table(conn, "orders")
+    return await has_table(conn, "orders")
 
 
 async def m001_columns(conn: Connection) -> None:
     # First, and without the marker table: a version that outlived its tables is overwritten
     # with 1 before the marker can vouch for it.
-    await _add_columns(conn, "events", _EVENT_COLUMNS)
-    await _add_columns(conn, "ticket", _TICKET_COLUMNS)
+    await add_columns(conn, "events", _EVENT_COLUMNS)
+    await add_columns(conn, "ticket", _TICKET_COLUMNS)
 
 
 async def m002_packages(conn: Connection) -> None:
@@ -208,36 +208,5 @@ async def m007_settings_and_keyring(conn: Connection) -> None:
 
 
 async def m008_indexes(conn: Connection) -> None:
-    for kind, indexes in (("UNIQUE INDEX", _UNIQUE_INDEXES), ("INDEX", _INDEXES)):
-        for name, target in indexes.items():
-            # The engines want the schema at different places.
-            if conn.type == SQLITE:
-                await conn.execute(f"CREATE {kind} IF NOT EXISTS events.{name} ON {target}")
-            else:
-                await conn.execute(f"CREATE {kind} IF NOT EXISTS {name} ON events.{target}")
-
-
-async def _add_columns(conn: Connection, table: str, columns: dict[str, str]) -> None:
-    if conn.type == SQLITE:
-        query = "SELECT name FROM pragma_table_info(:name, 'events')"
-    else:
-        query = """
-            SELECT column_name AS name FROM information_schema.columns
-            WHERE table_schema = 'events' AND table_name = :name
-        """
-    rows: list[Any] = await conn.fetchall(query, {"name": table})
-    there = {row["name"] for row in rows}
-    for column, kind in columns.items():
-        if column not in there:
-            await conn.execute(f"ALTER TABLE events.{table} ADD COLUMN {column} {kind}")
-
-
-async def _has_table(conn: Connection, table: str) -> bool:
-    if conn.type == SQLITE:
-        query = "SELECT 1 AS x FROM events.sqlite_master WHERE type = 'table' AND name = :name"
-    else:
-        query = """
-            SELECT 1 AS x FROM information_schema.tables
-            WHERE table_schema = 'events' AND table_name = :name
-        """
-    return bool(await conn.fetchone(query, {"name": table}))
+    await add_indexes(conn, "UNIQUE INDEX", _UNIQUE_INDEXES)
+    await add_indexes(conn, "INDEX", _INDEXES)

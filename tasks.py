@@ -14,25 +14,30 @@ from lnbits.db import SQLITE
 from lnbits.task_manager import task_manager
 from loguru import logger
 
-from . import clock, migrations_fork
+from . import clock, migrations_fork, migrations_refunds
 from .adoption import adopt_legacy
 from .crud import db
 from .errors import Starting
 from .orders import sweeper
 from .orders.live import nudges
+from .refunds import wakeup
+from .refunds import worker as refunds_worker
 from .refunds.services import Ledger
 from .settings import secret_key
 
 FORK_KEY = "events_fork"
+FORK_STEPS = (migrations_fork, migrations_refunds)
 # Any fixed number: two processes on one PostgreSQL must not migrate at once.
 _MIGRATION_LOCK = 7_261_991
 
 BOOT_TASK = "ext_events_boot"
 SWEEP_TASK = "ext_events_sweep"
 NUDGE_TASK = "ext_events_nudge"
+REFUND_TASK = "ext_events_refunds"
 LISTENER = "ext_events"
 
 SWEEP_EVERY_S = 60.0
+REFUND_EVERY_S = 60.0
 # Every so many passes one looks far back.
 FULL_EVERY = 60
 # Clocks and transactions of another process on the same database may lag behind.
@@ -81,7 +86,9 @@ async def migrate() -> None:
             # An admin may have deleted the data; the version row of this key survives that.
             if current and not await migrations_fork.has_marker(conn):
                 current = None
-            await run_migration(conn, migrations_fork, FORK_KEY, current)
+            for steps in FORK_STEPS:
+                await run_migration(conn, steps, FORK_KEY, current)
+                current = await get_db_version(FORK_KEY)
             adopted = await adopt_legacy(conn)
         finally:
             if on_postgres:
@@ -105,6 +112,7 @@ async def boot() -> None:
     readiness.set()
     task_manager.create_task(keep_sweeping(), name=SWEEP_TASK)
     task_manager.create_task(keep_nudging(), name=NUDGE_TASK)
+    task_manager.create_task(keep_refunding(), name=REFUND_TASK)
 
 
 async def on_invoice_paid(payment: Payment) -> None:
@@ -163,6 +171,18 @@ async def keep_nudging() -> None:
         await asyncio.sleep(NUDGE_PAUSE_S)
 
 
+async def keep_refunding() -> None:
+    """Pay back what is owed: at start, whenever something becomes owed, and every minute."""
+    while True:
+        wait_s = REFUND_EVERY_S
+        try:
+            done = await refunds_worker.run_once(clock.now())
+            wait_s = 0.0 if done.has_more else REFUND_EVERY_S
+        except Exception as exc:  # noqa: BLE001  # the next pass tries again
+            logger.error(f"events: pass over the refunds failed: {exc!r}")
+        await wakeup.wait(wait_s)
+
+
 def start() -> None:
     """Called by the host, not awaited: the work is done in a task."""
     task_manager.create_task(boot(), name=BOOT_TASK)
@@ -170,7 +190,7 @@ def start() -> None:
 
 def stop() -> None:
     """Called by the host when the extension is switched off or replaced."""
-    for name in (BOOT_TASK, SWEEP_TASK, NUDGE_TASK, f"{LISTENER}_invoice_listener"):
+    for name in (BOOT_TASK, SWEEP_TASK, NUDGE_TASK, REFUND_TASK, f"{LISTENER}_invoice_listener"):
         task = task_manager.get_task(name)
         if task is not None:
             task_manager.cancel_task(task)

@@ -9,8 +9,10 @@ from lnbits.core.models import User
 from lnbits.decorators import check_user_exists
 
 from .models import clean_id
+from .views_cancel import router as cancel_router
 from .views_event import router as event_router
 from .views_order import router as order_router
+from .views_refund import router as refund_router
 from .views_render import PageRoute, host_page
 
 organiser_router = APIRouter(route_class=PageRoute)
@@ -33,5 +35,7 @@ async def to_check_in(event_id: str) -> Response:
 pages_router = APIRouter()
 pages_router.include_router(organiser_router)
 pages_router.include_router(order_router)
+pages_router.include_router(cancel_router)
+pages_router.include_router(refund_router)
 # Last: its path matches any single word.
 pages_router.include_router(event_router)

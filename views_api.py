@@ -33,12 +33,12 @@ async def change(patch: SettingsPatch) -> InstanceSettings:
 def all_routes() -> APIRouter:
     """Every JSON route. Fixed paths come before those with a parameter in the same place."""
     router = APIRouter()
-    # Before the poll route, whose path has the shape of the resend route.
+    # Before the poll route, whose path has the shape of theirs.
     router.include_router(legacy_router)
+    router.include_router(refunds_router)
     router.include_router(events_router(EventCodes(), EventMoney()))
     router.include_router(door_router)
     router.include_router(tickets_router)
     router.include_router(orders_router)
-    router.include_router(refunds_router)
     router.include_router(settings_router)
     return router

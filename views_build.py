@@ -1,11 +1,13 @@
 """From rows to what pages show. Pure: time, rates and addresses come in as arguments."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from .catalog.models import Event, Listing, Package
 from .catalog.rules import event_sales, package_sales, seats_left
+from .catalog.times import event_is_over_at, zone_of
 from .models import (
     MAX_PER_PURCHASE,
     EventStatus,
@@ -27,15 +29,26 @@ from .views_models import (
     TicketPage,
     TicketRow,
 )
-from .views_text import description_html, parse_day, price_text, summary
+from .views_refund_build import (
+    cancel_offer,
+    is_event_cancelled,
+    owed_sat,
+    refund_rows,
+    refund_rule,
+)
+from .views_text import description_html, parse_day, price_text, summary, times_text
 
 # Sats per unit of a currency; one that is missing is not known right now.
 Rates = Mapping[str, Decimal]
 
 
+NO_EVENT = EventHead("", "An event that no longer exists", None, None, "")
+
+
 def event_head(event: Event) -> EventHead:
     starts, ends = parse_day(event.event_start_date), parse_day(event.event_end_date)
-    return EventHead(event.id, event.name, starts or ends, ends or starts)
+    times = times_text(event.starts_at, event.ends_at, zone_of(event), event.timezone)
+    return EventHead(event.id, event.name, starts or ends, ends or starts, times)
 
 
 def event_page(listing: Listing, now: datetime, rates: Rates, base_url: str) -> EventPage:
@@ -48,27 +61,26 @@ def event_page(listing: Listing, now: datetime, rates: Rates, base_url: str) -> 
         name=head.name,
         starts=head.starts,
         ends=head.ends,
+        times=head.times,
         url=f"{base_url}/events/{event.id}",
         description_html=description_html(event.info),
         summary=summary(event.info),
         banner=_own_picture(event.banner, base_url),
-        state=_event_state(listing, head, now),
+        state=_event_state(listing, now),
         packages=[_package_row(event, package, now, rates) for package in shown],
+        rule=refund_rule(event, now),
+        min_tickets=event.min_tickets,
     )
 
 
-def _event_state(listing: Listing, head: EventHead, now: datetime) -> str:
-    if listing.event.status is EventStatus.CANCELLED:
+def _event_state(listing: Listing, now: datetime) -> str:
+    event = listing.event
+    if event.status is EventStatus.CANCELLED:
         return "cancelled"
-    is_over = head.ends is not None and now >= _day_end(head.ends)
-    if is_over or listing.event.status is EventStatus.COMPLETED:
+    over_at = event_is_over_at(event)
+    if event.status is EventStatus.COMPLETED or (over_at is not None and now >= over_at):
         return "ended"
-    return event_sales(listing.event, listing.packages, now).value
-
-
-def _day_end(day: date) -> datetime:
-    """Event days are UTC days."""
-    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc) + timedelta(days=1)
+    return event_sales(event, listing.packages, now).value
 
 
 def _own_picture(banner: str | None, base_url: str) -> str | None:
@@ -109,18 +121,22 @@ def _last_minute(ends_at: datetime | None) -> datetime | None:
 
 
 def order_page(
-    view: OrderView, listing: Listing, now: datetime, fiat: str | None = None
+    view: OrderView, refunds: Sequence[Mapping[str, Any]], now: datetime, path: str
 ) -> OrderPage:
-    """An order as whoever knows its secret sees it. `fiat`: what a total in sats is about worth."""
-    order = view.order
+    """An order as whoever knows its secret, the last word of `path`, sees it."""
+    order, listing = view.order, view.listing
     remaining_s = 0
     if order.hold_expires_at is not None:
         remaining_s = max(0, int((order.hold_expires_at - now).total_seconds()))
     state = order.status.value
     if order.status is OrderStatus.RESERVED and remaining_s == 0:
         state = "checking"
+    rows = refund_rows(view, refunds)
+    offer = cancel_offer(view, now)
     return OrderPage(
-        event=event_head(listing.event),
+        event=event_head(listing.event) if listing else NO_EVENT,
+        event_id=view.lines[0].event_id if view.lines else "",
+        path=path,
         status=order.status.value,
         state=state,
         quantity=order.quantity,
@@ -131,12 +147,15 @@ def order_page(
         discount_sat=order.discount_sat,
         promo_code=order.promo_code,
         total_sat=order.total_sat,
-        owed_sat=(order.settled_msat or order.total_sat * 1000) // 1000,
-        fiat=_in_fiat(order, view.lines) or fiat,
+        owed_sat=owed_sat(view, rows),
+        fiat=_in_fiat(order, view.lines),
         payment_hash=order.payment_hash or "",
         bolt11=order.payment_request or "",
         remaining_s=remaining_s,
-        tickets=[_ticket_row(listing, ticket) for ticket in view.tickets],
+        tickets=ticket_rows(view, offer is not None and offer.can_cancel),
+        refunds=rows,
+        offer=offer,
+        is_event_cancelled=is_event_cancelled(view),
     )
 
 
@@ -157,14 +176,27 @@ def fiat_text(units: Decimal, currency: str) -> str:
     return f"{units:,.{minor_digits(currency)}f} {currency}"
 
 
-def _package_name(listing: Listing, package_id: str | None) -> str:
-    package = listing.package(package_id) if package_id else None
+def _package_name(listing: Listing | None, package_id: str | None) -> str:
+    package = listing.package(package_id) if listing and package_id else None
     return package.name if package else "Ticket"
 
 
-def _ticket_row(listing: Listing, ticket: Ticket) -> TicketRow:
-    name = _package_name(listing, ticket.package_id)
-    return TicketRow(ticket.id, ticket.number, ticket.name, name, ticket.status.value)
+def ticket_rows(view: OrderView, can_cancel: bool) -> list[TicketRow]:
+    """The order's tickets. `can_cancel`: whether the buyer may give back those not used yet."""
+    return [
+        TicketRow(
+            id=ticket.id,
+            number=ticket.number,
+            name=ticket.name,
+            package=_package_name(view.listing, ticket.package_id),
+            state=ticket.status.value,
+            # Without a number there is no address to cancel it alone.
+            can_cancel=can_cancel
+            and ticket.status is TicketStatus.ACTIVE
+            and ticket.number is not None,
+        )
+        for ticket in view.tickets
+    ]
 
 
 def ticket_page(ticket: Ticket, listing: Listing) -> TicketPage:

@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from . import clock
@@ -19,9 +18,10 @@ from .models import EventStatus, clean_id, clean_text
 from .orders.bodies import PurchaseBody, clean_email, clean_name
 from .orders.checkout import place_order
 from .views_build import event_page
+from .views_forms import Problem, message_of
 from .views_models import EventPage, PackageRow
 from .views_rates import board
-from .views_render import PageRoute, base_url, public_page
+from .views_render import PageRoute, base_url, public_page, see_other
 from .web import client_address
 
 router = APIRouter(route_class=PageRoute)
@@ -47,15 +47,6 @@ class SentForm(BaseModel):
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A refusal, and the field it is about ("" for the order as a whole)."""
-
-    field: str
-    message: str
-    code: str = ""
-
-
-@dataclass(frozen=True)
 class BuyForm:
     """What stands in the form. `key` makes a form that is sent twice one order."""
 
@@ -70,7 +61,7 @@ class BuyForm:
     packages: list[PackageRow] = field(default_factory=list)
 
     def error(self, name: str) -> str | None:
-        return next((problem.message for problem in self.errors if problem.field == name), None)
+        return message_of(self.errors, name)
 
     @property
     def chosen(self) -> PackageRow | None:
@@ -122,7 +113,8 @@ async def send_form(request: Request, event_id: str, sent: Annotated[SentForm, F
     status: int = HTTPStatus.BAD_REQUEST
     if not problems:
         try:
-            return _to_order(await _place(request, listing.event.id, form))
+            secret = await _place(request, listing.event.id, form)
+            return see_other(f"/events/o/{secret}")
         except OrderInProgress as error:
             # Its twin is still being made: the same key finds that order at the next try.
             status, problems = error.status, [Problem("", error.message)]
@@ -146,13 +138,6 @@ async def _place(request: Request, event_id: str, form: BuyForm) -> str:
     wish = body.request(event_id, client_address(request), form.key or None, "page")
     purchase = await place_order(wish, clock.now())
     return purchase.order_secret
-
-
-def _to_order(secret: str) -> Response:
-    answer = RedirectResponse(f"/events/o/{secret}", HTTPStatus.SEE_OTHER)
-    answer.headers["Cache-Control"] = "no-store"
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    return answer
 
 
 def _whole_number(text: str) -> int:

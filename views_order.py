@@ -1,29 +1,22 @@
 """The order page at its secret address, and the ticket page."""
 
-import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
 from fastapi import APIRouter, Request, Response
-from markupsafe import Markup
 
 from . import clock
 from .errors import NotFound
 from .models import clean_id
 from .orders.services import find_by_secret
-from .tickets.qr import qr_svg, ticket_uri
+from .refunds.services import refunds_of_order
+from .tickets.qr import ticket_uri
 from .tickets.services import require_ticket
 from .views_build import fiat_text, order_page, shows_code, ticket_page
 from .views_rates import board, display_currency
-from .views_render import PageRoute, secret_page
+from .views_render import PageRoute, qr, secret_page
 
 router = APIRouter(route_class=PageRoute)
-
-
-async def _qr(text: str, label: str) -> Markup:
-    """A code as inline SVG. Drawing takes tens of milliseconds of pure CPU, hence the thread."""
-    # Made of digits here, with the label escaped.
-    return Markup(await asyncio.to_thread(qr_svg, text, label))  # noqa: S704
 
 
 async def _worth(total_sat: int) -> str | None:
@@ -35,15 +28,16 @@ async def _worth(total_sat: int) -> str | None:
 
 @router.get("/o/{order_secret}", summary="An order, for who knows its secret")
 async def show_order(request: Request, order_secret: str) -> Response:
-    view = await find_by_secret(clean_id(order_secret, "This order"))
-    if view.listing is None:
-        raise NotFound("This order does not exist.")
-    worth = await _worth(view.order.total_sat) if view.order.currency == "sat" else None
-    page = order_page(view, view.listing, clock.now(), worth)
+    secret = clean_id(order_secret, "This order")
+    view = await find_by_secret(secret)
+    refunds = await refunds_of_order(view.order.id)
+    page = order_page(view, refunds, clock.now(), f"/events/o/{secret}")
+    if view.order.currency == "sat":
+        page = replace(page, fiat=await _worth(view.order.total_sat))
     if page.state == "reserved" and page.bolt11:
         # Upper case makes a smaller code, and BOLT 11 and URIs read the same in it.
         code = f"lightning:{page.bolt11}".upper()
-        page = replace(page, qr=await _qr(code, "QR code of the invoice"))
+        page = replace(page, qr=await qr(code, "QR code of the invoice"))
     return secret_page(request, "order.html", {"order": page})
 
 
@@ -54,5 +48,5 @@ async def show_ticket(request: Request, ticket_id: str) -> Response:
         raise NotFound("This ticket does not exist.")
     page = ticket_page(ticket, listing)
     if shows_code(page.state):
-        page = replace(page, qr=await _qr(ticket_uri(ticket.id), "QR code of this ticket"))
+        page = replace(page, qr=await qr(ticket_uri(ticket.id), "QR code of this ticket"))
     return secret_page(request, "ticket.html", {"ticket": page})

@@ -1,5 +1,6 @@
 """How pages leave the house: one template renderer, headers, versioned files, refusals as pages."""
 
+import asyncio
 import functools
 import hashlib
 from collections.abc import Callable, Coroutine, Mapping
@@ -9,12 +10,15 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from lnbits.helpers import template_renderer
 from lnbits.settings import settings
+from markupsafe import Markup
 from starlette.templating import Jinja2Templates
 
 from .errors import InvalidInput, NotFound, TicketingError
+from .tickets.qr import qr_svg
 
 _HERE = Path(__file__).resolve().parent
 
@@ -87,6 +91,20 @@ def host_page(request: Request, template: str, context: Mapping[str, Any]) -> Re
     return templates.TemplateResponse(request, f"events/{template}", dict(context))
 
 
+async def qr(text: str, label: str) -> Markup:
+    """A code as inline SVG. Drawing takes tens of milliseconds of pure CPU, hence the thread."""
+    # Made of digits here, with the label escaped.
+    return Markup(await asyncio.to_thread(qr_svg, text, label))  # noqa: S704
+
+
+def see_other(path: str) -> Response:
+    """After a form was sent: go and look there, telling nobody where from."""
+    answer = RedirectResponse(path, HTTPStatus.SEE_OTHER)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
 def base_url() -> str:
     """The address people reach this host at. The request's Host header can be anything."""
     return str(settings.lnbits_baseurl).rstrip("/")
@@ -96,7 +114,7 @@ def _gone(request: Request, error: TicketingError) -> Response:
     what = "problem"
     if isinstance(error, NotFound):
         part = request.url.path.removeprefix("/events/").split("/")[0]
-        what = {"o": "order", "ticket": "ticket"}.get(part, "event")
+        what = {"o": "order", "r": "refund", "ticket": "ticket"}.get(part, "event")
     context = {"gone": {"what": what, "message": error.message}}
     return secret_page(request, "gone.html", context, error.status)
 

@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, tzinfo
 from html import escape
 from typing import Any
 
@@ -88,3 +88,24 @@ def price_text(amount_minor: int, currency: str) -> str:
 def clock_text(seconds: int) -> str:
     """Minutes and seconds, `14:05`."""
     return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def zone_name(name: str) -> str:
+    """A time zone as people read it: `America/New York`."""
+    return name.replace("_", " ")
+
+
+def moment_text(at: datetime, zone: tzinfo, name: str) -> str:
+    """`3 May 2030, 20:00 (Europe/Berlin)`: by the clock on the wall of that time zone."""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%B %Y, %H:%M} ({zone_name(name)})"
+
+
+def times_text(starts: datetime | None, ends: datetime | None, zone: tzinfo, name: str) -> str:
+    """`20:00 to 23:30 (Europe/Berlin)`; the end only where it is on the same day. "" without."""
+    if starts is None:
+        return ""
+    begins, over = starts.astimezone(zone), ends.astimezone(zone) if ends else None
+    if over is not None and over.date() == begins.date() and over > begins:
+        return f"{begins:%H:%M} to {over:%H:%M} ({zone_name(name)})"
+    return f"{begins:%H:%M} ({zone_name(name)})"

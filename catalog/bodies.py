@@ -9,6 +9,7 @@ from pydantic import Field, StrictStr, validator
 
 from ..errors import InvalidInput
 from ..models import Body, Count, EventStatus, clean_text
+from .bodies_policy import PolicyFields
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -130,7 +131,7 @@ class ExtraBody(Body):
         return "promo_codes" in self.__fields_set__
 
 
-class _Shared(Body):
+class _Shared(PolicyFields):
     @validator("amount_tickets", pre=True, check_fields=False)
     def _amount(cls, value: object) -> object:
         if value is None:
@@ -167,8 +168,10 @@ class EventBody(_Shared):
     wallet: str | None = Field(None, max_length=128, description="Must be the key's own wallet.")
     name: StrictStr
     info: StrictStr = ""
-    closing_date: str | None = Field(None, description="Last day of sale (UTC), YYYY-MM-DD.")
-    event_start_date: str
+    closing_date: str | None = Field(
+        None, description="Last day of sale in `timezone`, YYYY-MM-DD."
+    )
+    event_start_date: str | None = Field(None, description="Needed without `starts_at`.")
     event_end_date: str | None = None
     currency: str = "sat"
     allow_fiat: bool = False

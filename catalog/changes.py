@@ -14,8 +14,12 @@ from . import crud, rules
 from .bodies import EventPatch, WaveBody
 from .mirror import mirror_legacy
 from .models import Event, Listing, Package
+from .policy import changed_policy, must_decide_again
 from .rules import Currencies
+from .schedule import changed_schedule
 from .services import Codes, new_package_row, own_event, package_values, read_listing
+from .times import day_end, zone_of
+from .zone_change import move_sales
 
 _LAST = 1000
 
@@ -23,8 +27,6 @@ _PLAIN = (
     "name",
     "info",
     "closing_date",
-    "event_start_date",
-    "event_end_date",
     "allow_fiat",
 )
 
@@ -49,6 +51,7 @@ async def update_event(
         if patch.version is not None and patch.version != event.version:
             raise StaleVersion("Somebody else changed this event. Reload it and try again.")
         packages = await crud.get_packages(tx, event_id)
+        before = Listing(event, packages)
         # A currency that stays is not judged: the host may have stopped converting it since.
         kept = {package.currency for package in packages}
         known = replace(known, allowed={*known.allowed, *kept})
@@ -57,15 +60,28 @@ async def update_event(
             described["fiat_currency"] = fiat_currency
         if await crud.save_event(tx, event_id, event.version, described) != 1:
             raise StaleVersion("Somebody else changed this event. Reload it and try again.")
+        if described["timezone"] != event.timezone:
+            # From here on its days are those of the new zone.
+            event = replace(event, timezone=described["timezone"])
+            packages = await move_sales(tx, before, event)
         await _save_packages(tx, event, packages, patch, known, now)
         if patch.extra is not None and patch.extra.sets_codes:
             await codes.replace(tx, event_id, patch.extra.promo_codes, now)
         await _follow_packages(tx, event_id)
         await mirror_legacy(tx, event_id)
-        listing = await read_listing(tx, event_id)
-    if listing is None:
+        return await _finish(tx, before, now)
+
+
+async def _finish(tx: Tx, before: Listing, now: datetime) -> Listing:
+    """What the event is after the change."""
+    event_id = before.event.id
+    after = await read_listing(tx, event_id)
+    if after and must_decide_again(before, after, now):
+        await crud.reopen_minimum(tx, event_id)
+        after = await read_listing(tx, event_id)
+    if after is None:
         raise StaleVersion("This event was deleted meanwhile.")
-    return listing
+    return after
 
 
 def _described(event: Event, patch: EventPatch) -> dict[str, Any]:
@@ -77,10 +93,7 @@ def _described(event: Event, patch: EventPatch) -> dict[str, Any]:
         values["banner"] = patch.banner
     if patch.extra is not None:
         values["extra"] = json.dumps({**event.extra, **patch.extra.settings(only_sent=True)})
-    starts = values.get("event_start_date", event.event_start_date)
-    rules.check_dates(starts, values.get("event_end_date", event.event_end_date))
-    # Something must be set for the version to be checked and raised.
-    return values or {"name": event.name}
+    return {**values, **changed_schedule(event, patch).columns(), **changed_policy(event, patch)}
 
 
 async def _save_packages(
@@ -115,7 +128,7 @@ async def _save_single(
     values: dict[str, Any] = {}
     legacy = package.legacy
     if wave is not None:
-        draft = rules.wave_draft(wave, known)
+        draft = rules.wave_draft(wave, known, zone_of(event))
         values, legacy = package_values(draft), draft.legacy
         if wave.opening_date is None:
             values.pop("sale_starts_at")
@@ -130,7 +143,7 @@ async def _save_single(
         if (minor, currency) != (package.price_minor, package.currency):
             values.update(price_minor=minor, currency=currency)
     if patch.closing_date and patch.closing_date != event.closing_date:
-        closes = rules.day_end(patch.closing_date)
+        closes = day_end(patch.closing_date, zone_of(event))
         values["sale_ends_at"] = to_ms(closes) if closes else None
         values["legacy"] = json.dumps({**legacy, "closing_date": patch.closing_date})
     if values:
@@ -179,7 +192,7 @@ async def _replace_waves(
     gone = {package.wave_id: package for package in packages}
     seats = 0
     for position, wave in enumerate(waves):
-        draft = rules.wave_draft(wave, known)
+        draft = rules.wave_draft(wave, known, zone_of(event))
         package = gone.pop(wave.id, None)
         if package is None:
             await crud.insert_package(tx, new_package_row(event.id, draft, position, now))

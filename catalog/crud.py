@@ -129,12 +129,10 @@ async def save_event(tx: Tx, event_id: str, version: int, values: Mapping[str, A
     )
 
 
-async def cancel_event(tx: Tx, event_id: str) -> None:
-    """Whatever else is being saved: a cancelled event is cancelled."""
+async def reopen_minimum(tx: Tx, event_id: str) -> None:
+    """Whether enough was sold is to be decided once more."""
     await tx.execute(
-        "UPDATE events.events SET status = 'cancelled', canceled = TRUE, version = version + 1"
-        " WHERE id = :id AND status <> 'cancelled'",
-        {"id": event_id},
+        "UPDATE events.events SET min_decided_at = NULL WHERE id = :id", {"id": event_id}
     )
 
 

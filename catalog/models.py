@@ -9,6 +9,44 @@ from ..clock import from_ms
 from ..crud import Row, from_legacy_time
 from ..models import LEGACY_UNLIMITED, EventStatus, to_major
 
+UTC_NAME = "UTC"
+MAX_DAYS_BEFORE = 3650
+
+
+@dataclass(frozen=True)
+class RefundTier:
+    """Until so many days before the start, `percent` of the price comes back."""
+
+    days_before: int
+    percent: int
+
+
+DEFAULT_REFUND_TIERS = (RefundTier(7, 100), RefundTier(3, 50))
+
+
+def read_tiers(stored: str | None) -> tuple[RefundTier, ...]:
+    """The tiers of an event, most days first; the default ones for NULL and for what cannot be
+    read, so that nobody loses a refund to a damaged row."""
+    if stored is None:
+        return DEFAULT_REFUND_TIERS
+    try:
+        loaded = json.loads(stored)
+        pairs = [(tier["days_before"], tier["percent"]) for tier in loaded]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return DEFAULT_REFUND_TIERS
+    if not isinstance(loaded, list) or not all(_is_tier(*pair) for pair in pairs):
+        return DEFAULT_REFUND_TIERS
+    return tuple(RefundTier(*pair) for pair in sorted(pairs, reverse=True))
+
+
+def _is_tier(days_before: object, percent: object) -> bool:
+    return (
+        type(days_before) is int
+        and type(percent) is int
+        and 0 <= days_before <= MAX_DAYS_BEFORE
+        and 0 <= percent <= 100
+    )
+
 
 def read_json(value: str | None) -> dict[str, Any]:
     """A JSON object column. 1.6.9 may have left NULL or something broken: then it is empty."""
@@ -85,7 +123,8 @@ class Package:
 
 @dataclass(frozen=True)
 class Event:
-    """An event. The three dates are 1.6.9's, `YYYY-MM-DD`, read as UTC days."""
+    """An event. The three dates are 1.6.9's, `YYYY-MM-DD`, days in `timezone`; those of start and
+    end follow `starts_at` and `ends_at` where there are such times."""
 
     id: str
     wallet: str
@@ -106,6 +145,20 @@ class Event:
     version: int
     created_at: datetime | None
     extra: dict[str, Any] = field(default_factory=dict)
+    timezone: str = UTC_NAME
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    buyer_can_cancel: bool = False
+    refund_tiers: tuple[RefundTier, ...] = DEFAULT_REFUND_TIERS
+    # Below so many sold tickets it does not take place; None: it does in any case.
+    min_tickets: int | None = None
+    min_decided_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    refunds_booked_at: datetime | None = None
+
+    @property
+    def is_conditional(self) -> bool:
+        return self.min_tickets is not None
 
     @property
     def remaining(self) -> int | None:
@@ -143,6 +196,15 @@ class Event:
             version=row["version"],
             created_at=from_legacy_time(row["time"]),
             extra=read_json(row["extra"]),
+            timezone=row["timezone"] or UTC_NAME,
+            starts_at=from_ms(row["starts_at"]),
+            ends_at=from_ms(row["ends_at"]),
+            buyer_can_cancel=bool(row["buyer_can_cancel"]),
+            refund_tiers=read_tiers(row["refund_tiers"]),
+            min_tickets=row["min_tickets"],
+            min_decided_at=from_ms(row["min_decided_at"]),
+            cancelled_at=from_ms(row["cancelled_at"]),
+            refunds_booked_at=from_ms(row["refunds_booked_at"]),
         )
 
 

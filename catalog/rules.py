@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,8 @@ from ..errors import InvalidInput
 from ..models import MAX_COUNT, EventStatus, Sales, minor_digits
 from .bodies import EventBody, WaveBody
 from .models import Event, Package
+from .schedule import Schedule
+from .times import day_end, day_start, zone_of
 
 PRIMARY_WAVE = "primary"
 DEFAULT_CAPACITY = 1000
@@ -71,34 +73,8 @@ def price_to_minor(price: Decimal, currency: str) -> int:
     return int(minor)
 
 
-def day_start(day: str | None) -> datetime | None:
-    """00:00 UTC of a `YYYY-MM-DD` day; None for what 1.6.9 stored without it being one."""
-    try:
-        parsed = date.fromisoformat((day or "")[:10])
-    except ValueError:
-        return None
-    return datetime(parsed.year, parsed.month, parsed.day, tzinfo=timezone.utc)
-
-
-def day_end(day: str | None) -> datetime | None:
-    """The moment a day is over. 1.6.9 sells through the whole closing day.
-
-    None for the last day there is (9999-12-31), which people write for "never".
-    """
-    start = day_start(day)
-    if start is None or start.date() == date.max:
-        return None
-    return start + timedelta(days=1)
-
-
-def check_dates(starts: str, ends: str) -> None:
-    """Raises InvalidInput when an event ends before it starts."""
-    if ends < starts:
-        raise InvalidInput("The event ends before it starts.")
-
-
-def wave_draft(wave: WaveBody, known: Currencies) -> PackageDraft:
-    """A package out of a wave of 1.6.9."""
+def wave_draft(wave: WaveBody, known: Currencies, zone: tzinfo) -> PackageDraft:
+    """A package out of a wave of 1.6.9; the days of its sale are those of `zone`."""
     if wave.opening_date and wave.closing_date and wave.closing_date < wave.opening_date:
         raise InvalidInput("The sale of a ticket wave ends before it starts.")
     currency = clean_currency(wave.currency, known)
@@ -108,8 +84,8 @@ def wave_draft(wave: WaveBody, known: Currencies) -> PackageDraft:
         price_minor=price_to_minor(wave.price_per_ticket, currency),
         currency=currency,
         stock=wave.amount_tickets,
-        sale_starts_at=day_start(wave.opening_date),
-        sale_ends_at=day_end(wave.closing_date),
+        sale_starts_at=day_start(wave.opening_date, zone),
+        sale_ends_at=day_end(wave.closing_date, zone),
         legacy={
             "opening_date": wave.opening_date,
             "closing_date": wave.closing_date,
@@ -121,11 +97,11 @@ def wave_draft(wave: WaveBody, known: Currencies) -> PackageDraft:
     )
 
 
-def new_packages(body: EventBody, known: Currencies) -> list[PackageDraft]:
+def new_packages(body: EventBody, known: Currencies, schedule: Schedule) -> list[PackageDraft]:
     """The packages of a new event: its waves, or the one 1.6.9 implies."""
     if body.extra.ticket_waves:
-        return [wave_draft(wave, known) for wave in body.extra.ticket_waves]
-    closing = body.closing_date or body.event_end_date or body.event_start_date
+        return [wave_draft(wave, known, schedule.zone) for wave in body.extra.ticket_waves]
+    closing = body.closing_date or schedule.last_day
     currency = clean_currency(body.currency, known)
     return [
         PackageDraft(
@@ -136,7 +112,7 @@ def new_packages(body: EventBody, known: Currencies) -> list[PackageDraft]:
             # One package of one event: the event's own capacity is the only limit there is.
             stock=None,
             sale_starts_at=None,
-            sale_ends_at=day_end(closing),
+            sale_ends_at=day_end(closing, schedule.zone),
             legacy={
                 "allow_fiat": body.allow_fiat,
                 "fiat_currency": clean_fiat(body.fiat_currency, known),
@@ -159,7 +135,7 @@ def package_sales(event: Event, package: Package, now: datetime) -> Sales:
     """Whether a package can be bought now."""
     if event.status is not EventStatus.PUBLISHED or not package.is_enabled:
         return Sales.CLOSED
-    event_closes_at = day_end(event.closing_date)
+    event_closes_at = day_end(event.closing_date, zone_of(event))
     if event_closes_at and now >= event_closes_at:
         return Sales.CLOSED
     if package.sale_ends_at and now >= package.sale_ends_at:

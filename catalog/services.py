@@ -9,11 +9,13 @@ from ..clock import to_ms
 from ..crud import Tx, legacy_time, reading, short_id, transaction
 from ..errors import EventCancelled, Forbidden, HasSales, NotFound, NotOnSale
 from ..models import EventStatus, to_major
-from . import crud, rules
+from . import crud, crud_endings, rules
 from .bodies import EventBody, PromoBody
 from .mirror import mirror_legacy
 from .models import Event, Listing
+from .policy import new_policy
 from .rules import Currencies, PackageDraft
+from .schedule import Schedule, new_schedule
 
 
 class Codes(Protocol):
@@ -27,9 +29,13 @@ class Codes(Protocol):
 
 
 class Money(Protocol):
-    """The port to the refunds above: whether an event still owes or has paid back money."""
+    """The port to the refunds above: whether an event owes or has paid back money, and a hint
+    that it does from now on."""
 
     async def is_behind(self, tx: Tx, event_id: str) -> bool: ...
+
+    def look(self) -> None:
+        """An event was cancelled; there is something to refund."""
 
 
 async def read_listing(tx: Tx, event_id: str) -> Listing | None:
@@ -68,10 +74,15 @@ async def create_event(
     """
     if body.wallet and body.wallet != wallet:
         raise Forbidden("An event can only be made in the wallet of the key.")
-    drafts = rules.new_packages(body, known)
+    schedule = new_schedule(body)
+    drafts = rules.new_packages(body, known, schedule)
     event_id = short_id()
-    row = _new_row(event_id, wallet, body, drafts, now)
-    rules.check_dates(row["event_start_date"], row["event_end_date"])
+    row = {
+        **_new_row(event_id, wallet, body, drafts, now),
+        **schedule.columns(),
+        **new_policy(body),
+        "closing_date": _closing_day(body, drafts, schedule),
+    }
     async with transaction() as tx:
         await crud.insert_event(tx, row)
         for position, draft in enumerate(drafts):
@@ -84,18 +95,11 @@ async def create_event(
 def _new_row(
     event_id: str, wallet: str, body: EventBody, drafts: Sequence[PackageDraft], now: datetime
 ) -> dict[str, Any]:
-    ends = body.event_end_date or body.event_start_date
-    closings = [day for draft in drafts if (day := draft.legacy.get("closing_date"))]
-    # 1.6.9: the latest of the waves. One that stays open leaves it to the event.
-    latest = max(closings) if len(closings) == len(drafts) else None
     return {
         "id": event_id,
         "wallet": wallet,
         "name": body.name,
         "info": body.info,
-        "closing_date": latest or body.closing_date or ends,
-        "event_start_date": body.event_start_date,
-        "event_end_date": ends,
         "currency": drafts[0].currency,
         "price_per_ticket": float(to_major(drafts[0].price_minor, drafts[0].currency)),
         # Follows from the capacity, by the mirror at the end of the same transaction.
@@ -114,6 +118,13 @@ def _new_row(
         "version": 1,
         "is_adopted": True,
     }
+
+
+def _closing_day(body: EventBody, drafts: Sequence[PackageDraft], schedule: Schedule) -> str:
+    """1.6.9: the latest of the waves. One that stays open leaves it to the event."""
+    closings = [day for draft in drafts if (day := draft.legacy.get("closing_date"))]
+    latest = max(closings) if len(closings) == len(drafts) else None
+    return latest or body.closing_date or schedule.last_day
 
 
 def new_package_row(
@@ -144,12 +155,15 @@ def package_values(draft: PackageDraft) -> dict[str, Any]:
     }
 
 
-async def cancel_event(event_id: str, wallet: str) -> Listing:
-    """Stop all sales. Payments of open orders that still arrive become refunds."""
+async def cancel_event(event_id: str, wallet: str, money: Money, now: datetime) -> Listing:
+    """Stop all sales; what was paid is refunded in the background. Payments of open orders that
+    still arrive become refunds as well. Asked again it looks for orders left over."""
     async with transaction() as tx:
         await own_event(tx, event_id, wallet)
-        await crud.cancel_event(tx, event_id)
-        return await _reread(tx, event_id)
+        await crud_endings.cancel_event(tx, event_id, now)
+        listing = await _reread(tx, event_id)
+    money.look()
+    return listing
 
 
 async def publish_event(event_id: str, wallet: str) -> Listing:

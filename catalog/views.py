@@ -1,5 +1,6 @@
 """What the API answers of an event: the organiser's view and the public one."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -58,6 +59,13 @@ def _common(listing: Listing, now: datetime) -> dict[str, Any]:
         "canceled": event.status is EventStatus.CANCELLED,
         "event_start_date": event.event_start_date,
         "event_end_date": event.event_end_date,
+        "timezone": event.timezone,
+        "starts_at": iso(event.starts_at),
+        "ends_at": iso(event.ends_at),
+        "buyer_can_cancel": event.buyer_can_cancel,
+        "refund_tiers": [asdict(tier) for tier in event.refund_tiers],
+        "conditional": event.is_conditional,
+        "min_tickets": event.min_tickets,
         "currency": first.currency if first else event.currency,
         "allow_fiat": event.allow_fiat,
         "fiat_currency": event.fiat_currency,
@@ -91,6 +99,7 @@ def organiser_view(listing: Listing, now: datetime) -> dict[str, Any]:
         **_common(listing, now),
         "wallet": event.wallet,
         "time": iso(event.created_at),
+        "cancelled_at": iso(event.cancelled_at),
         "amount_tickets": event.amount_tickets,
         "capacity": event.capacity,
         "sold": event.sold,

@@ -77,10 +77,12 @@ def _add_writing(router: APIRouter, codes: services.Codes, money: services.Money
         listing = await services.publish_event(clean_id(event_id, "This event"), key.wallet.id)
         return views.organiser_view(listing, clock.now())
 
-    @router.put("/events/{event_id}/cancel", summary="Cancel an event: it stops selling")
+    @router.put("/events/{event_id}/cancel", summary="Cancel an event; everybody is refunded")
     async def cancel_event(event_id: str, key: AdminKey) -> dict[str, Any]:
-        listing = await services.cancel_event(clean_id(event_id, "This event"), key.wallet.id)
-        return views.organiser_view(listing, clock.now())
+        now = clock.now()
+        wanted = clean_id(event_id, "This event")
+        listing = await services.cancel_event(wanted, key.wallet.id, money, now)
+        return views.organiser_view(listing, now)
 
     @router.delete("/events/{event_id}", summary="Delete an event nothing was sold of")
     async def delete_event(event_id: str, key: AdminKey) -> None:

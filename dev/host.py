@@ -58,6 +58,9 @@ def local_settings(port: int, rates_url: str) -> dict[str, object]:
         "lnbits_baseurl": f"http://127.0.0.1:{port}/",
         "lnbits_price_aggregator_url": rates_url,
         "lnbits_exchange_rate_providers": [provider],
+        # The buyer's wallet claims refunds from this very host, which a real one would not allow.
+        "lnbits_lnurl_allow_private_ips": True,
+        "lnbits_callback_url_rules": [r"http://127\.0\.0\.1:\d+"],
     }
 
 

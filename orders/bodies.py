@@ -10,7 +10,9 @@ from ..models import MAX_PER_PURCHASE, Body, clean_text
 from .models import Attendee, PurchaseRequest
 
 _NOSTR = re.compile(r"(npub1|nprofile1)[02-9ac-hj-np-z]{20,600}|[^@\s]{1,64}@[^@\s]{3,255}")
-_PAYBACK = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+|(lightning:)?lnurl1[02-9ac-hj-np-z]+", re.I)
+_PAYBACK = re.compile(
+    r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+|(lightning:)?lnurl1[02-9ac-hj-np-z]+|lnurlp://[^\s@]+", re.I
+)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -44,7 +46,7 @@ def clean_nostr(value: str | None) -> str | None:
 
 
 def clean_payback(value: str | None) -> str | None:
-    """Where a refund may go: lightning address (LUD-16) or LNURL (LUD-01), by form."""
+    """Where a refund may go: lightning address (LUD-16) or LNURL (LUD-01, LUD-17), by form."""
     text = clean_text(value or "", "The refund address", 2000)
     if text and not _PAYBACK.fullmatch(text):
         raise InvalidInput("The refund address must be a lightning address or an LNURL.")

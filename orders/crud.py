@@ -11,11 +11,12 @@ from .models import Order, OrderLine
 
 # The guard of I3: of many announcements of one payment, one finds the order in the old state;
 # of two invoices for one order (a killed request, then its repetition), one becomes the order's.
+# An order that was confirmed once and cancelled since is not settled a second time.
 CONFIRM = """
     UPDATE events.orders
     SET status = 'confirmed', payment_hash = :payment_hash, confirmed_at = :at,
         settled_msat = :settled_msat
-    WHERE id = :id AND status = :expected
+    WHERE id = :id AND status = :expected AND confirmed_at IS NULL
       AND (payment_hash IS NULL OR payment_hash = :payment_hash)
 """
 
@@ -145,6 +146,7 @@ async def list_lapsed(tx: Tx, since: datetime, after: tuple[str, int], limit: in
     """
     rows = await tx.fetch_all(
         "SELECT * FROM events.orders WHERE status IN ('expired', 'cancelled')"
+        " AND confirmed_at IS NULL"
         # No hold is longer than that, so the index narrows by creation first.
         " AND created_at > :earliest"
         " AND payment_hash IS NOT NULL AND COALESCE(hold_expires_at, created_at) > :since"
@@ -170,7 +172,7 @@ async def unsettled(tx: Tx, payment_hashes: Sequence[str], order_ids: Sequence[s
     rows = await tx.fetch_all(
         # Only bind marks are put in.
         "SELECT id, payment_hash FROM events.orders"  # noqa: S608
-        f" WHERE status IN ('reserved', 'expired', 'cancelled')"
+        f" WHERE status IN ('reserved', 'expired', 'cancelled') AND confirmed_at IS NULL"
         f" AND (payment_hash IN ({by_hash}) OR id IN ({by_id}))",
         {**hashes, **orders},
     )
@@ -200,8 +202,33 @@ async def abandon(tx: Tx, order_id: str) -> bool:
     return (
         await tx.execute(
             "UPDATE events.orders SET status = 'cancelled'"
-            " WHERE id = :id AND status IN ('expired', 'cancelled')",
+            " WHERE id = :id AND status IN ('expired', 'cancelled') AND confirmed_at IS NULL",
             {"id": order_id},
         )
         == 1
     )
+
+
+async def lock_confirmed(tx: Tx, order_id: str) -> Order | None:
+    row = await tx.fetch_one(
+        "UPDATE events.orders SET status = status WHERE id = :id AND status = 'confirmed'"
+        " RETURNING *",
+        {"id": order_id},
+    )
+    return Order.from_row(row) if row else None
+
+
+async def set_total(tx: Tx, order_id: str, total_sat: int) -> None:
+    await tx.execute(
+        "UPDATE events.orders SET total_sat = :sat, subtotal_sat = :sat WHERE id = :id",
+        {"sat": total_sat, "id": order_id},
+    )
+
+
+async def next_confirmed(tx: Tx, event_id: str, limit: int) -> list[str]:
+    rows = await tx.fetch_all(
+        "SELECT DISTINCT order_id FROM events.ticket WHERE event = :id"
+        " AND status IN ('active', 'used') AND order_id IS NOT NULL ORDER BY order_id LIMIT :limit",
+        {"id": event_id, "limit": limit},
+    )
+    return [str(row["order_id"]) for row in rows]

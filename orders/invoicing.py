@@ -8,9 +8,9 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from lnbits.core.crud import get_wallet
+from lnbits.core.crud import get_standalone_payment, get_wallet, update_payment
 from lnbits.core.db import db as core_db
-from lnbits.core.models import Payment
+from lnbits.core.models import Payment, PaymentState
 from lnbits.core.services.payments import (
     check_payment_status,
     create_invoice,
@@ -18,6 +18,7 @@ from lnbits.core.services.payments import (
 )
 from lnbits.db import SQLITE, Connection
 from lnbits.exceptions import InvoiceError
+from lnbits.task_manager import task_manager
 from lnbits.utils.exchange_rates import get_fiat_rate_satoshis
 from lnbits.wallets import get_funding_source
 from loguru import logger
@@ -176,6 +177,24 @@ async def receives_for(wallet_id: str, payment_wallet_id: str) -> bool:
     return wallet is not None and wallet.source_wallet_id == payment_wallet_id
 
 
+async def finish_internal(payment: Payment) -> bool:
+    """Whether an invoice of this host was paid from within it; its row then follows.
+
+    Payer and receiver are two rows, which the host commits one after the other. If its process
+    dies in between, the payer has paid and nobody has received; no node knows of it, and the host
+    never looks again. `payment` is brought up to date.
+    """
+    paid: Payment | None = await get_standalone_payment(f"internal_{payment.payment_hash}")
+    if paid is None or not paid.success or paid.amount != -payment.amount:
+        return False
+    if not payment.success:
+        logger.warning(f"events: finished a payment the host had begun: {payment.payment_hash}")
+        payment.status = PaymentState.SUCCESS
+        await update_payment(payment)
+        task_manager.internal_invoice_queue.put_nowait(payment)
+    return True
+
+
 class FundingSource:
     """The node behind the host, for one pass. Once it does not answer it is left alone.
 
@@ -192,6 +211,8 @@ class FundingSource:
         The host marks expired invoices as failed without asking (HOST §3), so its row alone
         cannot be believed once an invoice has run out.
         """
+        if await finish_internal(payment):
+            return InvoiceState.PAID
         if self._answers is None:
             self._answers = await _node_answers()
         if not self._answers:

@@ -176,6 +176,10 @@ class Debt:
     reason: str
     cause: str
     destination: str | None
+    # The one ticket it is owed for; None: the order as a whole.
+    ticket_id: str | None = None
+    # How the money came in (`orders.method`).
+    method: str = LIGHTNING
 
 
 class Debts(Protocol):

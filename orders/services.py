@@ -34,6 +34,14 @@ class OrderView:
     def is_paid(self) -> bool:
         return self.order.status in _PAID
 
+    @property
+    def shown_tickets(self) -> list[Ticket]:
+        """The tickets its buyer has or had. An unpaid order has none yet, and one that was paid
+        too late for a seat never had any."""
+        if self.is_paid:
+            return self.tickets
+        return [ticket for ticket in self.tickets if ticket.refund_id or ticket.retained_sat]
+
 
 async def find_by_secret(secret: str) -> OrderView:
     """The order whose secret this is. Raises NotFound."""
@@ -111,8 +119,7 @@ def order_view(view: OrderView) -> dict[str, Any]:
         "created_at": iso(order.created_at),
         "hold_expires_at": iso(order.hold_expires_at),
         "lines": [_line_view(line) for line in view.lines],
-        # An unpaid order has no tickets yet.
-        "tickets": [_ticket_view(t, event_name) for t in view.tickets if view.is_paid],
+        "tickets": [_ticket_view(ticket, event_name) for ticket in view.shown_tickets],
     }
 
 

@@ -134,6 +134,7 @@ def _debt(found: OrderWithLines, receipt: _Receipt, reason: str) -> Debt:
         reason=reason,
         cause=f"payment:{receipt.paid.payment_hash}",
         destination=found.order.refund_address,
+        method=found.order.method,
     )
 
 

@@ -1,1 +1,1 @@
-"""The refund ledger: one row per sum that is owed. Paying it out comes with its own routes."""
+"""The refund ledger: one row per sum that is owed, and how it is paid back, once."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.builders import API, Json, a_purchase, an_event, event_body, purchase_body
+from support.builders import API, Json, a_purchase, an_event, event_body, pay, purchase_body
 from support.invariants import broken_invariants
 from support.people import Person
 from support.refusals import assert_refused, nothing_written
@@ -66,6 +66,10 @@ extras = values | st.fixed_dictionaries(
     },
 )
 
+moments = (
+    values | st.datetimes().map(str) | st.datetimes().map(lambda at: f"{at.isoformat()}+14:00")
+)
+
 
 def some_of(*names: str, **own: st.SearchStrategy[object]) -> st.SearchStrategy[Json]:
     """A few fields with odd values; the rest of the body is sound."""
@@ -89,8 +93,15 @@ event_fields = some_of(
     "banner",
     "capacity",
     "status",
+    "timezone",
+    "buyer_can_cancel",
+    "refund_tiers",
+    "conditional",
+    "min_tickets",
     "unknown",
     extra=extras,
+    starts_at=moments,
+    ends_at=moments,
 )
 purchase_fields = some_of(
     "name",
@@ -182,7 +193,7 @@ async def test_no_purchase_body_breaks_anything(
     assert await broken_invariants(event["id"]) == []
 
 
-@settings(fuzz, max_examples=12)
+@settings(fuzz, max_examples=15)
 @given(path=texts, secret=texts)
 async def test_no_address_breaks_anything(
     client: httpx.AsyncClient, organiser: Person, path: str, secret: str
@@ -205,9 +216,55 @@ async def test_no_address_breaks_anything(
             ("PUT", f"{API}/events/{sent}/cancel"),
             ("DELETE", f"{API}/events/{sent}"),
             ("DELETE", f"{API}/tickets/{sent}"),
+            ("POST", f"{API}/orders/{sent}/cancel"),
+            ("POST", f"{API}/tickets/{sent}/cancel"),
+            ("GET", f"{API}/events/{sent}/refunds?status={sent}"),
+            ("GET", f"{API}/events/{sent}/ledger"),
+            ("POST", f"{API}/refunds/{sent}/pay"),
+            ("GET", f"{API}/refunds/claim/{sent}"),
+            ("GET", f"{API}/refunds/claim/{sent}/callback?k1={sent}&pr={sent}"),
+            ("GET", f"/events/r/{sent}"),
+            ("POST", f"/events/r/{sent}"),
+            ("GET", f"/events/o/{sent}/cancel?ticket={sent}"),
+            ("POST", f"/events/o/{sent}/cancel"),
         ):
             headers = organiser.admin
             if secret.isascii() and secret.isprintable():
                 headers = headers | {"X-Order-Secret": secret}
             answer = await client.request(method, url, headers=headers)
             assert answer.status_code < 500, f"{method} {url}: {answer.text[:200]}"
+
+
+money_fields = st.fixed_dictionaries(
+    {},
+    optional={
+        name: values
+        for name in ("refund_address", "percent", "order_secret", "destination", "by_hand", "note")
+    },
+)
+
+
+@settings(fuzz, max_examples=20)
+@given(odd=money_fields, k1=texts, pr=texts)
+async def test_no_word_about_money_breaks_anything(
+    client: httpx.AsyncClient, organiser: Person, buyer: Person, odd: Json, k1: str, pr: str
+) -> None:
+    """Cancelling, paying back and claiming with odd bodies and odd queries."""
+    event = await an_event(client, organiser)
+    purchase = await a_purchase(client, event["id"], quantity=2)
+    await pay(buyer, purchase)
+    tickets = f"{API}/tickets/{purchase['ticket_ids'][0]}/cancel"
+    answer = await client.post(tickets, json={"percent": 100}, headers=organiser.admin)
+    refund = answer.json()["refund"]
+    for url in (f"{API}/refunds/{refund['id']}/pay", f"{API}/orders/{purchase['order_id']}/cancel"):
+        answer = await send(client, "POST", url, odd, organiser.admin)
+        if not answer.is_success:
+            assert_refused(answer)
+    claim = refund["claim_url"].rsplit("/", 1)[1]
+    query = {
+        name: text.encode("utf-8", "replace").decode() for name, text in (("k1", k1), ("pr", pr))
+    }
+    answer = await client.get(f"{API}/refunds/claim/{claim}/callback", params=query)
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ERROR"
+    assert await broken_invariants(event["id"]) == []

@@ -29,12 +29,14 @@ NEW_TABLES = {
     "keyring",
 }
 INDEXES = {
+    "ix_events_status",
     "ix_events_wallet",
     "ix_ticket_event",
     "ix_ticket_wallet",
     "ix_ticket_payment_hash",
     "ix_ticket_order",
     "ix_ticket_package",
+    "ix_ticket_refund",
     "ix_packages_event",
     "ix_orders_hold",
     "ix_orders_created",
@@ -44,6 +46,7 @@ INDEXES = {
     "ix_order_lines_order",
     "ix_order_lines_event",
     "ix_order_lines_package",
+    "ix_refunds_due",
     "ix_refunds_order",
     "ix_refunds_event",
     "ix_refunds_status",
@@ -51,6 +54,8 @@ INDEXES = {
     "ux_orders_secret",
     "ux_orders_idempotency",
     "ux_refunds_cause",
+    "ux_refunds_claim",
+    "ux_refunds_payment_hash",
 }
 
 

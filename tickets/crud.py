@@ -108,3 +108,45 @@ async def delete_unpaid(tx: Tx, order_id: str) -> int:
     return await tx.execute(
         "DELETE FROM events.ticket WHERE order_id = :id AND paid = FALSE", {"id": order_id}
     )
+
+
+async def cancel(
+    tx: Tx, ticket_id: str, retained_sat: int, refund_id: str | None, may_be_used: bool
+) -> bool:
+    """One ticket loses its validity; False when it was not valid (any more)."""
+    return (
+        await tx.execute(
+            "UPDATE events.ticket SET status = 'cancelled', paid = FALSE,"
+            " retained_sat = :retained_sat, refund_id = :refund_id"
+            " WHERE id = :id AND (status = 'active' OR (status = 'used' AND :may_be_used))",
+            {
+                "id": ticket_id,
+                "retained_sat": retained_sat,
+                "refund_id": refund_id,
+                "may_be_used": may_be_used,
+            },
+        )
+        == 1
+    )
+
+
+async def list_of_refund(tx: Tx, refund_id: str) -> list[Ticket]:
+    rows = await tx.fetch_all(
+        "SELECT * FROM events.ticket WHERE refund_id = :id ORDER BY number, id", {"id": refund_id}
+    )
+    return [Ticket.from_row(row) for row in rows]
+
+
+async def mark_refunded(tx: Tx, ticket_id: str, extra: str) -> None:
+    await tx.execute(
+        "UPDATE events.ticket SET status = 'refunded', extra = :extra"
+        " WHERE id = :id AND status = 'cancelled'",
+        {"id": ticket_id, "extra": extra},
+    )
+
+
+async def set_price(tx: Tx, ticket_id: str, price_sat: int) -> None:
+    await tx.execute(
+        "UPDATE events.ticket SET price_sat = :sat WHERE id = :id",
+        {"sat": price_sat, "id": ticket_id},
+    )

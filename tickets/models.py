@@ -29,6 +29,8 @@ class Ticket:
     status: TicketStatus
     number: int | None
     price_sat: int
+    retained_sat: int
+    refund_id: str | None
     valid_from: datetime | None
     valid_until: datetime | None
     extra: dict[str, Any] = field(default_factory=dict)
@@ -53,6 +55,8 @@ class Ticket:
             status=TicketStatus(row["status"]) if row["status"] else _legacy_status(row),
             number=row["number"],
             price_sat=row["price_sat"] or 0,
+            retained_sat=row["retained_sat"],
+            refund_id=row["refund_id"],
             valid_from=from_ms(row["valid_from"]),
             valid_until=from_ms(row["valid_until"]),
             extra=read_json(row["extra"]),

@@ -152,3 +152,28 @@ async def find_ticket(tx: Tx, ticket_id: str, wallet: str) -> Ticket:
     if ticket is None or ticket.wallet != wallet:
         raise NotFound(UNKNOWN)
     return ticket
+
+
+async def cancel(
+    tx: Tx, ticket: Ticket, retained_sat: int, refund_id: str | None, may_be_used: bool
+) -> bool:
+    """A valid ticket is cancelled; the caller gives its seat back. `retained_sat`: the part of
+    its price that stays with the organiser. False when it was not valid (any more)."""
+    return await crud.cancel(tx, ticket.id, retained_sat, refund_id, may_be_used)
+
+
+async def mark_refunded(tx: Tx, refund_id: str) -> None:
+    """The money of these cancelled tickets went back. `refunded` is 1.6.9's word for it."""
+    for ticket in await crud.list_of_refund(tx, refund_id):
+        await crud.mark_refunded(tx, ticket.id, json.dumps({**ticket.extra, "refunded": True}))
+
+
+async def set_price(tx: Tx, ticket: Ticket, price_sat: int) -> None:
+    """What was paid for a ticket that 1.6.9 stored without a price."""
+    await crud.set_price(tx, ticket.id, price_sat)
+
+
+async def order_of(tx: Tx, ticket_id: str) -> str | None:
+    """The id of the order a ticket belongs to; None for an unknown ticket."""
+    ticket = await crud.get_ticket(tx, ticket_id)
+    return ticket.order_id if ticket else None

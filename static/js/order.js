@@ -1,5 +1,7 @@
-// The order page: clock, copy buttons, and the change from "waiting" to tickets without a reload.
-// The server renders every state; this only asks whether the state changed and takes the new part.
+// The order page and the claim page: clock, copy buttons, and the change from "waiting" to tickets
+// or to money without a reload. The server renders every state; this only asks whether the state
+// changed and takes the new part. An order with a payment hash is asked for by that; what waits for
+// money to go back has a mark, and the page itself is asked whether it still has the same one.
 
 const WAITS_MS = [3000, 5000, 10000]
 const LATE_WAIT_MS = 15000
@@ -13,7 +15,10 @@ let tries = 0
 let isAsking = false
 let endsAt = Infinity
 
-const order = () => document.getElementById('order')
+const part = () => document.getElementById('watched')
+const isWatched = () => Boolean(part().dataset.hash || part().dataset.mark)
+// Nothing will change soon: ask seldom, and not for ever.
+const isSlow = () => part().dataset.state === 'expired' || part().dataset.pace === 'slow'
 const say = text => {
   live.textContent = text
 }
@@ -28,8 +33,8 @@ function startClock() {
   endsAt = Infinity
   if (!clock) return
   // Counted from the server's figure, so a wrong clock in the phone does not matter.
-  endsAt = Date.now() + Number(order().dataset.remaining) * 1000
-  const warned = new Set(WARN_AT_S.filter(at => Number(order().dataset.remaining) <= at))
+  endsAt = Date.now() + Number(part().dataset.remaining) * 1000
+  const warned = new Set(WARN_AT_S.filter(at => Number(part().dataset.remaining) <= at))
   const tick = () => {
     const left = Math.ceil((endsAt - Date.now()) / 1000)
     clock.textContent = words(left)
@@ -50,7 +55,7 @@ function startClock() {
 }
 
 async function isChanged() {
-  const {event, hash, status} = order().dataset
+  const {event, hash, status} = part().dataset
   const answer = await fetch(`/events/api/v1/tickets/${event}/${hash}`, {
     method: 'POST',
     cache: 'no-store',
@@ -68,28 +73,46 @@ async function takeNewState() {
   const answer = await fetch(location.pathname, {cache: 'no-store', headers: {Accept: 'text/html'}})
   if (!answer.ok) return
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
-  const fresh = page.getElementById('order')
+  const fresh = page.getElementById('watched')
   if (!fresh) return
-  const isNew = fresh.dataset.state !== order().dataset.state
-  if (!isNew && !order().dataset.hash) return
+  const {state, mark} = part().dataset
+  const isNew = fresh.dataset.state !== state
+  if (!isNew && mark && fresh.dataset.mark === mark) return
+  const focused = document.activeElement?.id
   stop()
-  order().replaceWith(document.adoptNode(fresh))
+  keepTyped(fresh)
+  part().replaceWith(document.adoptNode(fresh))
   document.title = page.title
-  if (isNew) {
-    const heading = order().querySelector('h1')
-    heading.focus({preventScroll: true})
-    window.scrollTo({top: 0})
-    say(heading.textContent)
-    tries = 0
-  }
+  tell(isNew, Boolean(mark))
+  if (!isNew && focused) document.getElementById(focused)?.focus()
+  part().dispatchEvent(new Event('part-replaced', {bubbles: true}))
   start()
 }
 
+// What somebody is typing while the state changes goes over to the new part.
+function keepTyped(fresh) {
+  for (const field of part().querySelectorAll('form [id]:is(input, textarea)')) {
+    const next = fresh.querySelector(`#${CSS.escape(field.id)}`)
+    if (next && field.value) next.value = field.value
+  }
+}
+
+function tell(isNew, isMoney) {
+  const heading = part().querySelector('h1')
+  if (isNew) {
+    heading.focus({preventScroll: true})
+    window.scrollTo({top: 0})
+    tries = 0
+  }
+  if (isNew || isMoney) say(isNew ? heading.textContent : 'Your refund has changed.')
+}
+
 async function ask() {
-  if (isAsking || !order().dataset.hash) return
+  if (isAsking || !isWatched()) return
   isAsking = true
   try {
-    if (Date.now() >= endsAt || (await isChanged())) await takeNewState()
+    const {mark} = part().dataset
+    if (mark || Date.now() >= endsAt || (await isChanged())) await takeNewState()
   } catch {
     // Offline: the next try, or the `online` event, asks again.
   } finally {
@@ -98,15 +121,16 @@ async function ask() {
 }
 
 function askLater() {
-  const isLate = order().dataset.state === 'expired'
+  const isLate = isSlow()
   if (isLate && tries >= LATE_TRIES) return
   const wait = isLate ? LATE_WAIT_MS : WAITS_MS[Math.min(tries, WAITS_MS.length - 1)]
   tries += 1
   timers.push(
     setTimeout(async () => {
-      const before = order()
-      await ask()
-      if (order() !== before) return
+      const before = part()
+      // Nobody looks: the return to the page asks.
+      if (!document.hidden || part().dataset.hash) await ask()
+      if (part() !== before) return
       listen()
       askLater()
     }, wait)
@@ -115,11 +139,11 @@ function askLater() {
 
 // Anybody can send to the socket, so a message means no more than "ask now".
 function listen() {
-  if (socket || order().dataset.state === 'expired') return
+  if (socket || !part().dataset.hash || part().dataset.state === 'expired') return
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:'
   try {
     socket = new WebSocket(
-      `${scheme}//${location.host}/events/api/v1/tickets/ws/${order().dataset.hash}`
+      `${scheme}//${location.host}/events/api/v1/tickets/ws/${part().dataset.hash}`
     )
   } catch {
     return
@@ -132,9 +156,7 @@ function listen() {
 
 async function copy(button) {
   const text =
-    button.dataset.copy === 'invoice'
-      ? document.getElementById('invoice').value
-      : location.origin + location.pathname
+    document.getElementById(button.dataset.copy)?.value ?? location.origin + location.pathname
   const label = button.querySelector('span')
   const before = label.textContent
   const isCopied = await copyText(text)
@@ -173,14 +195,12 @@ function stop() {
 }
 
 function start() {
-  for (const button of order().querySelectorAll('[data-copy]')) {
+  for (const button of part().querySelectorAll('[data-copy]')) {
     button.hidden = false
     button.addEventListener('click', () => copy(button))
   }
-  if (!order().dataset.hash) {
-    socket?.close()
-    return
-  }
+  if (!part().dataset.hash) socket?.close()
+  if (!isWatched()) return
   startClock()
   listen()
   askLater()

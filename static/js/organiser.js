@@ -1,6 +1,6 @@
-// The organiser's page: events of all own wallets, a new one, and check-in by code.
+// The organiser's page: events of all own wallets, and check-in by code.
 ;(() => {
-  const API = '/events/api/v1'
+  const {request, sentence} = window.eventsPage
   const FIRST_SHOWN = 50
   const ANY_EVENT = ''
 
@@ -23,46 +23,19 @@
     return Number.isNaN(day.getTime()) ? text : DAY.format(day)
   }
 
+  // By the clock on the wall of the event; a browser may not know its time zone.
+  function timeOfDay(at, zone) {
+    try {
+      const options = {hour: '2-digit', minute: '2-digit', timeZone: zone}
+      return `${new Date(at).toLocaleTimeString('en-GB', options)} (${zone.replaceAll('_', ' ')})`
+    } catch {
+      return ''
+    }
+  }
+
   // A ticket's code as it may be typed, scanned or pasted: the id, ticket://id, or its page.
   function ticketId(text) {
     return text.trim().replace(/^ticket:\/\//i, '').replace(/[?#].*$/, '').replace(/^.*\//, '')
-  }
-
-  function sentence(error, otherwise) {
-    const detail = error.response?.data?.detail
-    return typeof detail === 'string' ? detail : otherwise
-  }
-
-  function newEvent(wallet) {
-    return {
-      name: '',
-      info: '',
-      event_start_date: '',
-      event_end_date: '',
-      closing_date: '',
-      amount_tickets: '100',
-      price_per_ticket: '1000',
-      currency: 'sat',
-      wallet
-    }
-  }
-
-  function fieldErrors(data) {
-    const errors = {}
-    const {event_start_date: starts, event_end_date: ends, closing_date: closes} = data
-    if (!data.name.trim()) errors.name = 'Give the event a name.'
-    if (!starts) errors.event_start_date = 'On which day does it start?'
-    if (ends && starts && ends < starts) errors.event_end_date = 'It ends before it starts.'
-    if (closes && (ends || starts) && closes > (ends || starts)) {
-      errors.closing_date = 'The sale ends after the event.'
-    }
-    if (!/^[0-9]+$/.test(data.amount_tickets.trim())) {
-      errors.amount_tickets = 'A whole number, such as 100.'
-    }
-    if (!/^[0-9]+(\.[0-9]+)?$/.test(data.price_per_ticket.trim())) {
-      errors.price_per_ticket = 'A number, such as 1000 or 19.99.'
-    }
-    return errors
   }
 
   window.app = Vue.createApp({
@@ -76,15 +49,14 @@
         filter: '',
         most: FIRST_SHOWN,
         marked: '',
-        currencies: ['sat', ...CURRENCIES.filter(code => code !== 'sat')],
-        form: {isOpen: false, isSending: false, problem: '', errors: {}, data: newEvent('')},
+        isFormOpen: false,
+        // The event whose money is shown, and the one a dialog asks about.
+        moneyOf: '',
+        toCancel: null,
         door: {event: ANY_EVENT, code: '', isSending: false, result: null}
       }
     },
     computed: {
-      wallets() {
-        return this.g.user.wallets.map(({id, name}) => ({value: id, label: name}))
-      },
       found() {
         const words = (this.filter ?? '').trim().toLowerCase()
         return this.events.filter(({name}) => name.toLowerCase().includes(words))
@@ -98,13 +70,12 @@
       }
     },
     methods: {
-      request(method, path, walletId, data) {
-        const wallet = this.g.user.wallets.find(({id}) => id === walletId) ?? this.g.user.wallets[0]
-        return LNbits.api.request(method, API + path, wallet.adminkey, data)
+      walletOf(event) {
+        return this.g.user.wallets.find(({id}) => id === event?.wallet) ?? this.g.user.wallets[0]
       },
       async load() {
         try {
-          this.events = (await this.request('GET', '/events?all_wallets=true')).data
+          this.events = (await request('GET', '/events?all_wallets=true', this.walletOf())).data
           this.problem = ''
         } catch (error) {
           this.problem = sentence(error, 'Your events could not be loaded. Please reload the page.')
@@ -117,8 +88,9 @@
         if (status === 'published' && isOver) return STATES.completed
         return STATES[status === 'published' ? sales : status] ?? STATES.closed
       },
-      dates({event_start_date: starts, event_end_date: ends}) {
-        return starts === ends ? longDay(starts) : `${longDay(starts)} to ${longDay(ends)}`
+      dates({event_start_date: starts, event_end_date: ends, starts_at: at, timezone: zone}) {
+        const days = starts === ends ? longDay(starts) : `${longDay(starts)} to ${longDay(ends)}`
+        return at ? `${days}, ${timeOfDay(at, zone)}` : days
       },
       sold({sold, capacity}) {
         const of = capacity === null ? '' : ` of ${NUMBER.format(capacity)}`
@@ -133,43 +105,23 @@
           this.said = `Copying was refused. The link is ${link}`
         }
       },
-      async openForm() {
-        this.form.data = newEvent(this.g.user.wallets[0].id)
-        this.form.errors = {}
-        this.form.problem = ''
+      openForm() {
         this.said = ''
-        this.form.isOpen = true
+        this.isFormOpen = true
+      },
+      async made(event) {
+        this.isFormOpen = false
+        this.marked = event.id
+        this.said = `“${event.name}” is published. Copy its link and send it to your guests.`
+        await this.load()
+      },
+      async cancelled({id, name}) {
+        this.said = `“${name}” is cancelled. The refunds are shown below it.`
+        await this.load()
+        this.moneyOf = id
+        // The button that opened the dialog is gone.
         await this.$nextTick()
-        this.$refs.formTitle.focus()
-      },
-      closeForm() {
-        this.form.isOpen = false
-      },
-      async create() {
-        const {data} = this.form
-        this.form.errors = fieldErrors(data)
-        const isBad = Object.keys(this.form.errors).length > 0
-        this.form.problem = isBad ? 'Please mend the marked fields.' : ''
-        if (this.form.problem) return
-        this.form.isSending = true
-        try {
-          const {data: event} = await this.request('POST', '/events', data.wallet, {
-            ...data,
-            name: data.name.trim(),
-            amount_tickets: Number(data.amount_tickets),
-            price_per_ticket: Number(data.price_per_ticket),
-            event_end_date: data.event_end_date || data.event_start_date,
-            closing_date: data.closing_date || data.event_end_date || data.event_start_date
-          })
-          this.form.isOpen = false
-          this.marked = event.id
-          this.said = `“${event.name}” is published. Copy its link and send it to your guests.`
-          await this.load()
-        } catch (error) {
-          this.form.problem = sentence(error, 'The event could not be stored. Please try again.')
-        } finally {
-          this.form.isSending = false
-        }
+        this.$refs.money?.[0]?.$el.focus()
       },
       async chooseForCheckIn({id}) {
         this.door.event = id
@@ -200,7 +152,7 @@
       async admit(id) {
         let ticket
         try {
-          ticket = (await this.request('GET', `/tickets/${encodeURIComponent(id)}`)).data
+          ticket = (await request('GET', `/tickets/${encodeURIComponent(id)}`, this.walletOf())).data
           const event = this.events.find(each => each.id === ticket.event)
           if (!event) {
             this.show('bad', 'Not yours', 'This ticket is for the event of another organiser.')
@@ -210,7 +162,11 @@
             this.show('bad', 'Wrong event', `This ticket is for “${event.name}”.`)
             return
           }
-          await this.request('PUT', `/tickets/register/${encodeURIComponent(id)}`, event.wallet)
+          await request(
+            'PUT',
+            `/tickets/register/${encodeURIComponent(id)}`,
+            this.walletOf(event)
+          )
           const number = ticket.number ? `, no. ${ticket.number}` : ''
           this.show('good', 'Admitted', `${ticket.name}${number}, ${ticket.package}, ${event.name}`)
         } catch (error) {

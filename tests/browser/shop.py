@@ -1,7 +1,9 @@
 """A running LNbits with an organiser and a buyer, for tests that look through a browser."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -85,6 +87,44 @@ class Shop:
         """An order placed by the API; a free one has its tickets at once."""
         body = {"name": "Ada Lovelace", "quantity": 1, **changes}
         return _ok(self.client.post(f"{API}/tickets/{event_id}", json=body))
+
+    def bought(self, event_id: str, **changes: object) -> dict[str, Any]:
+        """The same, paid, and with its tickets."""
+        placed = self.buy(event_id, **changes)
+        self.pay(placed["payment_request"])
+        give_up = time.monotonic() + 10
+        while self.order(placed)["status"] == "reserved":
+            assert time.monotonic() < give_up, placed
+            time.sleep(0.05)
+        return placed
+
+    def order(self, placed: dict[str, Any]) -> dict[str, Any]:
+        """An order as its buyer sees it, with its refunds."""
+        headers = {"X-Order-Secret": placed["order_secret"]}
+        return _ok(self.client.get(f"{API}/orders/{placed['order_id']}", headers=headers))
+
+    def claim_path(self, placed: dict[str, Any]) -> str:
+        """Of an order's first refund."""
+        return str(urlsplit(self.order(placed)["refunds"][0]["claim_url"]).path)
+
+    def cancel(self, placed: dict[str, Any]) -> None:
+        """The buyer cancels all of it."""
+        headers = {"X-Order-Secret": placed["order_secret"]}
+        _ok(self.client.post(f"{API}/orders/{placed['order_id']}/cancel", headers=headers))
+
+    def invoice(self, sat: int) -> str:
+        """Of the buyer's wallet."""
+        body = {"out": False, "amount": sat, "memo": "back"}
+        made = _ok(self.client.post("/api/v1/payments", json=body, headers=self.buyer.headers))
+        return str(made["bolt11"])
+
+    def withdraw(self, claim_path: str) -> None:
+        """What the buyer's wallet does with the code on a claim page (LUD-03)."""
+        first = _ok(self.client.get(claim_path, headers={"Accept": "application/json"}))
+        bolt11 = self.invoice(first["maxWithdrawable"] // 1000)
+        params = {"k1": first["k1"], "pr": bolt11}
+        answer = _ok(self.client.get(urlsplit(first["callback"]).path, params=params))
+        assert answer == {"status": "OK"}, answer
 
     def set_hold(self, seconds: int) -> None:
         body = {"hold_seconds": seconds}

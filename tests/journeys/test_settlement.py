@@ -72,14 +72,14 @@ async def test_i3_control_without_the_guard_a_second_announcement_does_harm(
     buyer: Person,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Shows that the tests above would notice: without the condition the order settles twice."""
+    """Shows that the tests above would notice: without the conditions the order settles twice."""
     crud = ext("orders.crud")
-    guard = "AND status = :expected"
+    guard = "AND status = :expected AND confirmed_at IS NULL"
     assert guard in crud.CONFIRM
     event = await an_event(client, organiser)
     purchase = await a_purchase(client, event["id"])
     await pay(buyer, purchase)
-    # The value stays bound, so only the condition is gone.
+    # The value stays bound, so only the conditions are gone.
     unguarded = crud.CONFIRM.replace(guard, "AND CAST(:expected AS TEXT) <> ''")
     monkeypatch.setattr(crud, "CONFIRM", unguarded)
     # The seats were sold already: the CHECK of the table stops what the condition lets pass.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from support import host, postgres
-from support.crash_scenarios import SCENARIOS
+from support.crash_scenarios import CONTROLS, SCENARIOS
 from support.hosts import Node, Shops
 from support.rates import URL_VARIABLE, rates_url
 
@@ -54,7 +54,7 @@ class Background:
 
     def start_crashes(self) -> CrashRun:
         if self._crashes is None:
-            self._crashes = CrashRun("crashes", *SCENARIOS, "--control", "buy", "settle")
+            self._crashes = CrashRun("crashes", *SCENARIOS, "--control", *CONTROLS)
         return self._crashes
 
     def start_hosts(self) -> "Future[tuple[Node, Shops]]":

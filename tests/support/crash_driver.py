@@ -15,15 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from support import host
-from support.crash_scenarios import (
-    SCENARIOS,
-    Place,
-    Scenario,
-    open_event,
-    restart,
-    state_of,
-    wake,
-)
+from support.crash_sale import Place, Scenario, nothing, open_event, wake
+from support.crash_scenarios import SCENARIOS, look, restart
+from support.crash_steps import Writes, follow_tasks
 from support.forking import Helper, Tell, in_child
 from support.rates import URL_VARIABLE
 from support.stepping import Stepped
@@ -68,7 +62,7 @@ def _import_everything(root: Path) -> None:
 
     logger.remove()
     sys.path.append(str(root / "ext" / "extensions"))
-    for name in ("tasks", "views_api", "orders.checkout", "orders.sweeper"):
+    for name in ("tasks", "views_api", "orders.checkout", "refunds.claims", "refunds.worker"):
         host.ext(name)
 
 
@@ -92,7 +86,8 @@ class Killer:
     """Kills one scenario at each of its awaits, and looks what is left each time.
 
     After every kill one of the ways to go on is tried, in turn; all of them where the kill left
-    the database in another state than the kill before.
+    the database in another state than the kill before. Where it left every row as it was before
+    the scenario began there is nothing new to try, and the next kill takes place there as well.
     """
 
     def __init__(self, name: str, wallets: list[str], helper: Helper) -> None:
@@ -105,18 +100,16 @@ class Killer:
         self.wrong: list[str] = []
 
     def run(self) -> dict[str, Any]:
-        steps: int = in_child(functools.partial(_run, self._scenario, self._prepared(), None)).told[
-            0
-        ]
-        ways = list(self._scenario.afterwards)
-        last_state = None
+        steps: int = in_child(
+            functools.partial(_run, self._scenario, self._prepared()[0], None)
+        ).told[0]
+        last_state, unused = "", None
         for step in range(1, steps + 1):
-            turn = ways[step % len(ways)]
-            state = self._kill_and_go_on(step, turn)
-            if state != last_state:
-                for way in ways:
-                    if way != turn:
-                        self._kill_and_go_on(step, way)
+            place, before = unused or self._prepared()
+            state, now = self._kill(place, step)
+            unused = (place, before) if now == before and last_state else None
+            if unused is None:
+                self._go_on(place, step, state, all_ways=state != last_state)
             last_state = state
             if len(self.wrong) >= _ENOUGH:
                 break
@@ -127,23 +120,42 @@ class Killer:
             "wrong": self.wrong,
         }
 
-    def _prepared(self) -> Place:
-        return Place(*self._helper.ask(["prepare", self._name, *self._wallets]))
+    def _prepared(self) -> tuple[Place, str]:
+        """A place, and the fingerprint of its rows."""
+        place = Place(*self._helper.ask(["prepare", self._name, *self._wallets]))
+        return place, self._look(place)[1]
 
-    def _kill_and_go_on(self, step: int, way: str) -> str:
-        place = self._prepared()
-        killed = in_child(functools.partial(_run, self._scenario, place, step)).killed
-        self.kills += killed
-        state, wrong = self._helper.ask(["go on", self._name, way, *dataclasses.astuple(place)])
+    def _look(self, place: Place) -> tuple[str, str]:
+        state, rows = self._helper.ask(["look", self._name, *dataclasses.astuple(place)])
+        return state, rows
+
+    def _kill(self, place: Place, step: int) -> tuple[str, str]:
+        self.kills += in_child(functools.partial(_run, self._scenario, place, step)).killed
+        state, rows = self._look(place)
         self.states.add(state)
-        self.wrong += [f"killed at {step} ({state}), then {way}: {text}" for text in wrong]
-        return str(state)
+        return state, rows
+
+    def _go_on(self, place: Place, step: int, state: str, all_ways: bool) -> None:
+        ways = list(self._scenario.afterwards)
+        turn = ways[step % len(ways)]
+        self._try(place, turn, f"killed at {step} ({state})")
+        for way in ways if all_ways else ():
+            if way != turn:
+                place, _ = self._prepared()
+                state, _ = self._kill(place, step)
+                self._try(place, way, f"killed at {step} ({state})")
+
+    def _try(self, place: Place, way: str, killed: str) -> None:
+        wrong = self._helper.ask(["go on", self._name, way, *dataclasses.astuple(place)])
+        self.wrong += [f"{killed}, then {way}: {text}" for text in wrong]
 
 
 async def _run(scenario: Scenario, place: Place, kill_at: int | None, tell: Tell) -> None:
     """Tells the number of awaits, if it is not killed before."""
     await wake()
-    stepped = Stepped(await scenario.aim(place), kill_at)
+    kind = Writes if scenario.only_writes else Stepped
+    stepped = kind(await scenario.aim(place), kill_at)
+    follow_tasks(stepped)
     await stepped
     tell(stepped.steps)
 
@@ -152,21 +164,27 @@ async def serve(question: list[str]) -> object:
     """The process that prepares what is killed, and that goes on as a start of the host does."""
     what, name, *rest = question
     scenario = SCENARIOS[name]
-    if what == "prepare":
-        place = Place(await open_event(rest[0]), *rest)
-        await scenario.ready(place)
-        return dataclasses.astuple(place)
     if what == "wake":
         await wake()
         return None
-    way, *where = rest
+    if what == "prepare":
+        place = Place(await open_event(rest[0], scenario.seats), *rest)
+        await scenario.ready(place)
+        return dataclasses.astuple(place)
+    if what == "look":
+        return await look(Place(*rest))
+    return await _go_on(scenario, *rest)
+
+
+async def _go_on(scenario: Scenario, way: str, *where: str) -> list[str]:
+    """What is wrong afterwards."""
     place = Place(*where)
-    state = await state_of(place)
     try:
+        await scenario.at_once.get(way, nothing)(place)
         await restart()
-        return [state, await scenario.afterwards[way](place)]
+        return await scenario.afterwards[way](place)
     except Exception as error:  # noqa: BLE001 - that it cannot go on is what was to be found out
-        return [state, [repr(error)]]
+        return [repr(error)]
 
 
 def commit_each_statement() -> None:

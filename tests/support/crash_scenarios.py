@@ -1,313 +1,81 @@
-"""What is killed at every await, and what must hold after each way to go on.
+"""What is killed at every await, what a kill leaves, and what a start of the host then does.
 
 A scenario makes an event of its own, so one database serves for all kills.
 """
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+from collections.abc import Mapping, Sequence
 
-from support.builders import event_body, event_row, execute, row, rows, ticket_rows
+from support.builders import Row, execute
+from support.crash_refunds import REFUNDS
+from support.crash_sale import SALE, Place, Scenario, wake
 from support.host import ext
-from support.invariants import broken_invariants
-from support.settling import host_payment, settle_directly
 
-SEATS = 2
-PRICE_SAT = 100
-KEY = "asked-again"
+_ROWS = {
+    "events": "SELECT * FROM events.events WHERE id = :id",
+    "packages": "SELECT * FROM events.packages WHERE event_id = :id ORDER BY id",
+    "orders": "SELECT o.* FROM events.orders o JOIN events.order_lines l ON l.order_id = o.id"
+    " WHERE l.event_id = :id ORDER BY o.created_at, o.id",
+    "tickets": "SELECT * FROM events.ticket WHERE event = :id ORDER BY number, id",
+    "refunds": "SELECT * FROM events.refunds WHERE event_id = :id ORDER BY created_at, id",
+}
 
-
-@dataclass(frozen=True)
-class Place:
-    """The event under test and the wallets around it."""
-
-    event_id: str
-    organiser: str
-    buyer: str
-
-
-Step = Callable[[Place], Awaitable[object]]
-Aim = Callable[[Place], Awaitable[Coroutine[Any, Any, object]]]
-Check = Callable[[Place], Awaitable[list[str]]]
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """`ready` prepares, `aim` gives the coroutine that is killed; each check of `afterwards` is a
-    way to go on, and says what is wrong then."""
-
-    ready: Step
-    aim: Aim
-    afterwards: Mapping[str, Check]
-
-
-async def open_event(organiser: str) -> str:
-    """A new event with two seats, limited by its capacity and by its package."""
-    catalog = ext("catalog.services")
-    wave = {"id": "w", "title": "W", "amount_tickets": SEATS, "price_per_ticket": PRICE_SAT}
-    body = ext("catalog.bodies").EventBody(**event_body(extra={"ticket_waves": [wave]}))
-    codes, now = ext("promos.services").EventCodes(), ext("clock").now()
-    known = ext("catalog.rules").Currencies({"GBP"}, {"GBP"})
-    listing = await catalog.create_event(organiser, body, codes, known, now)
-    return str(listing.event.id)
-
-
-async def wake() -> None:
-    """What a process has once it serves: rates, a node, the key; the database is as it was left."""
-    from lnbits.utils.cache import cache
-    from lnbits.wallets import set_funding_source
-
-    from support.rates import PRICE_PER_BTC
-
-    cache.set("btc-price-USD", PRICE_PER_BTC, expiry=10**9)
-    set_funding_source()
-    await ext("settings").secret_key.load()
+# The quick ones first: each pass over lapsed orders asks for all that the others leave.
+SCENARIOS: Mapping[str, Scenario] = {**REFUNDS, **SALE}
+# Those that are repeated with statements that commit one by one.
+CONTROLS = ("buy", "settle", "cancel an order")
 
 
 async def restart() -> None:
-    """What the extension does when the host starts: migrations, then a look far back."""
+    """What the extension does when the host starts: migrations, a look far back, and a pass over
+    the refunds; so late that nobody can be paying any more what is under way."""
     tasks = ext("tasks")
     await tasks.migrate()
     await wake()
     await tasks.sweep_once()
-
-
-async def buy(place: Place) -> Any:
-    body = ext("orders.bodies").PurchaseBody(name="Ada", email="ada@example.com", quantity=SEATS)
-    request = body.request(place.event_id, "127.0.0.1", KEY, "api")
-    return await ext("orders.checkout").place_order(request, ext("clock").now())
-
-
-async def pay_from(wallet: str, payment_request: str) -> None:
-    from lnbits.core.services import pay_invoice
-
-    await pay_invoice(wallet_id=wallet, payment_request=payment_request)
-
-
-async def nothing(place: Place) -> None:
-    """There is nothing to prepare."""
-
-
-async def buy_and_pay(place: Place) -> None:
-    """Paid on the host; nobody has been told."""
-    purchase = await buy(place)
-    await pay_from(place.buyer, purchase.order.payment_request)
-
-
-async def buy_lapse_and_pay(place: Place) -> None:
-    """Paid after the seats were given back."""
-    purchase = await buy(place)
-    await lapse_and_sweep(place)
-    await pay_from(place.buyer, purchase.order.payment_request)
-
-
-async def lose_seats_and_pay(place: Place) -> None:
-    """Paid after the seats were given to somebody else."""
-    first = await buy(place)
-    await lapse_and_sweep(place)
     await execute(
-        "UPDATE events.orders SET idempotency_hash = NULL WHERE id = :id", id=first.order.id
+        "UPDATE events.refunds SET attempted_at = attempted_at - 120000 WHERE status = 'paying'"
     )
-    second = await buy(place)
-    await pay_from(place.buyer, second.order.payment_request)
-    await settle_directly(second.order.payment_hash)
-    await pay_from(place.buyer, first.order.payment_request)
+    await ext("refunds.worker").run_once(ext("clock").now())
 
 
-async def buy_and_lapse(place: Place) -> None:
-    await buy(place)
-    await lapse_all(place)
-
-
-async def buying(place: Place) -> Coroutine[Any, Any, object]:
-    return buy(place)
-
-
-async def settling(place: Place) -> Coroutine[Any, Any, object]:
-    """The announcement of the payment that has not been settled yet."""
-    [payment] = [p for p in await invoices(place) if p.success and not await is_settled(p)]
-    sweeper, ledger = ext("orders.sweeper"), ext("tasks").ledger
-    settle: Coroutine[Any, Any, object] = sweeper.settle_announced(
-        payment, ledger, ext("clock").now()
-    )
-    return settle
-
-
-async def expiring(place: Place) -> Coroutine[Any, Any, object]:
-    """What the sweeper does with an order nobody paid."""
-    [order] = await orders(place)
+async def look(place: Place) -> tuple[str, str]:
+    """What a kill left: in words that do not name rows; and a fingerprint of all rows of the
+    place, ours and the host's, which is the same if nothing has changed."""
     async with ext("crud").reading() as tx:
-        found = await ext("orders.crud").get_order(tx, order["id"])
-    expire: Coroutine[Any, Any, object] = ext("orders.settlement").expire(found)
-    return expire
+        found = {
+            name: await tx.fetch_all(sql, {"id": place.event_id}) for name, sql in _ROWS.items()
+        }
+    payments = await _payments(place, found)
+    content = repr([[dict(row) for row in rows] for rows in (*found.values(), payments)])
+    return _words(found, payments), hashlib.sha256(content.encode()).hexdigest()
 
 
-async def sweep(place: Place) -> None:
-    await ext("tasks").sweep_once()
-
-
-async def lapse_all(place: Place) -> None:
-    """The holds of the event ran out a minute ago."""
-    await execute(
-        "UPDATE events.orders SET hold_expires_at = :at WHERE status = 'reserved' AND id IN"
-        " (SELECT order_id FROM events.order_lines WHERE event_id = :id)",
-        id=place.event_id,
-        at=round((time.time() - 60) * 1000),
-    )
-
-
-async def lapse_and_sweep(place: Place) -> None:
-    await lapse_all(place)
-    await sweep(place)
-
-
-async def orders(place: Place) -> list[Mapping[str, Any]]:
-    return await rows(
-        "SELECT o.* FROM events.orders o JOIN events.order_lines l ON l.order_id = o.id"
-        " WHERE l.event_id = :id ORDER BY o.created_at",
-        id=place.event_id,
-    )
-
-
-async def invoices(place: Place) -> list[Any]:
-    """The host's invoices for the event's orders, stored with them or not."""
+async def _payments(place: Place, found: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """The host's rows for invoices of orders, payouts, and what the buyer's wallet gets back."""
     from lnbits.core.db import db
 
-    found = []
-    for order in await orders(place):
-        hashes: list[Mapping[str, Any]] = await db.fetchall(
-            "SELECT payment_hash FROM apipayments WHERE external_id = :id AND amount > 0",
-            {"id": order["id"]},
-        )
-        found += [await host_payment(payment["payment_hash"]) for payment in hashes]
-    return found
-
-
-async def is_settled(payment: Any) -> bool:
-    found = await rows(
-        "SELECT status FROM events.orders WHERE payment_hash = :hash", hash=payment.payment_hash
+    kinds = {order["id"]: "invoice" for order in found["orders"]} | {place.event_id: "claim"}
+    for refund in found["refunds"]:
+        kinds |= {f"{refund['id']}.{n}": "payout" for n in range(refund["attempts"] + 1)}
+    marks = {f"v{number}": name for number, name in enumerate(kinds)}
+    payments: list[Row] = await db.fetchall(
+        # Only bind marks are put in.
+        "SELECT external_id, payment_hash, amount, fee, status FROM apipayments"  # noqa: S608
+        f" WHERE external_id IN ({', '.join(f':{mark}' for mark in marks)})"
+        " ORDER BY external_id, payment_hash",
+        marks,
     )
-    return any(order["status"] in ("confirmed", "refund_due") for order in found)
+    return [{"what": kinds[payment["external_id"]], **dict(payment)} for payment in payments]
 
 
-async def state_of(place: Place) -> str:
-    """What a kill left, in words that do not name rows."""
-    event = await event_row(place.event_id)
-    found = [f"held {event['held']}", f"sold {event['sold']}"]
-    for order in await orders(place):
-        found.append(f"order {order['status']}{'' if order['payment_hash'] else ' without hash'}")
-    tickets = await ticket_rows(place.event_id)
-    found += sorted({f"tickets {t['status']} {bool(t['payment_hash'])}" for t in tickets})
-    found += [f"invoice {payment.status}" for payment in await invoices(place)]
-    return ", ".join(found)
-
-
-async def left_alone(place: Place) -> list[str]:
-    """Nobody pays: after the hold all seats are for sale again."""
-    await lapse_and_sweep(place)
-    wrong = await broken_invariants(place.event_id)
-    if (await event_row(place.event_id))["held"]:
-        wrong.append("seats are held for nobody")
-    await execute("UPDATE events.orders SET idempotency_hash = NULL")
-    await buy(place)
-    return wrong
-
-
-async def paid_and_announced(place: Place) -> list[str]:
-    """The invoice gets paid, and announced three times at once."""
-    paid = await pay_all(place)
-    for payment_hash in paid:
-        await asyncio.gather(*(settle_directly(payment_hash) for _ in range(3)))
-    return await _all_confirmed(place, len(paid))
-
-
-async def paid_in_silence(place: Place) -> list[str]:
-    """The invoice gets paid, and nobody is told."""
-    paid = await pay_all(place)
-    await sweep(place)
-    return await _all_confirmed(place, len(paid))
-
-
-async def pay_all(place: Place) -> list[str]:
-    open_ones = [payment for payment in await invoices(place) if not payment.success]
-    for payment in open_ones:
-        await pay_from(place.buyer, payment.bolt11)
-    return [payment.payment_hash for payment in open_ones]
-
-
-async def asked_again(place: Place) -> list[str]:
-    """The buyer, who got no answer, sends the same request with the same key, and pays."""
-    await execute("UPDATE events.orders SET created_at = created_at - 60000")
-    purchase = await buy(place)
-    if len(await orders(place)) != 1:
-        return ["one key made more than one order"]
-    await pay_from(place.buyer, purchase.order.payment_request)
-    await settle_directly(purchase.order.payment_hash)
-    return await _all_confirmed(place, 1)
-
-
-async def _all_confirmed(place: Place, expected: int) -> list[str]:
-    wrong = await broken_invariants(place.event_id)
-    confirmed = [o for o in await orders(place) if o["status"] == "confirmed"]
-    tickets = [t for t in await ticket_rows(place.event_id) if t["status"] == "active"]
-    if len(confirmed) != expected or len(tickets) != expected * SEATS:
-        wrong.append(f"{len(confirmed)} orders, {len(tickets)} tickets for {expected} payments")
-    if any(ticket["payment_hash"] != confirmed[0]["payment_hash"] for ticket in tickets):
-        wrong.append("tickets without their payment hash")
-    return wrong
-
-
-async def announced_again(place: Place) -> list[str]:
-    """The host tells of the payment again, twice at once."""
-    for payment in await invoices(place):
-        if payment.success:
-            await asyncio.gather(*(settle_directly(payment.payment_hash) for _ in range(2)))
-    return await _settled(place)
-
-
-async def never_announced_again(place: Place) -> list[str]:
-    """The sweep at the restart is all there is."""
-    return await _settled(place)
-
-
-async def _settled(place: Place) -> list[str]:
-    wrong = await broken_invariants(place.event_id)
-    wrong += [
-        f"paid, but {payment.payment_hash} is not settled"
-        for payment in await invoices(place)
-        if payment.success and not await is_settled(payment)
-    ]
-    sold = await row("SELECT sold, held FROM events.events WHERE id = :id", id=place.event_id)
-    if (sold["sold"], sold["held"]) != (SEATS, 0):
-        wrong.append(f"counters {dict(sold)}")
-    return wrong
-
-
-async def seats_are_back(place: Place) -> list[str]:
-    await sweep(place)
-    wrong = await broken_invariants(place.event_id)
-    if (await event_row(place.event_id))["held"]:
-        wrong.append("seats are held for nobody")
-    return wrong
-
-
-_AFTER_SETTLING = {"again": announced_again, "never again": never_announced_again}
-
-SCENARIOS: Mapping[str, Scenario] = {
-    "buy": Scenario(
-        nothing,
-        buying,
-        {
-            "left alone": left_alone,
-            "paid and announced": paid_and_announced,
-            "paid in silence": paid_in_silence,
-            "asked again": asked_again,
-        },
-    ),
-    "settle": Scenario(buy_and_pay, settling, _AFTER_SETTLING),
-    "settle late": Scenario(buy_lapse_and_pay, settling, _AFTER_SETTLING),
-    "settle without a seat": Scenario(lose_seats_and_pay, settling, _AFTER_SETTLING),
-    "expire": Scenario(buy_and_lapse, expiring, {"swept again": seats_are_back}),
-}
+def _words(found: Mapping[str, Sequence[Row]], payments: Sequence[Row]) -> str:
+    [event] = found["events"]
+    said = [f"event {event['status']}, held {event['held']}, sold {event['sold']}"]
+    said += ["refunds booked"] if event["refunds_booked_at"] else []
+    for order in found["orders"]:
+        said.append(f"order {order['status']}{'' if order['payment_hash'] else ' without hash'}")
+    said += sorted({f"tickets {t['status']} {bool(t['payment_hash'])}" for t in found["tickets"]})
+    said += [f"refund {refund['status']}" for refund in found["refunds"]]
+    said += sorted(f"{payment['what']} {payment['status']}" for payment in payments)
+    return ", ".join(said)

@@ -96,12 +96,12 @@ def invoice_key(url: str) -> Guarded:
     return Guarded(url, statuses, None, frozenset({"invoice key", "admin key"}))
 
 
-def order_secret_or_key(url: str) -> Guarded:
+def order_secret_or_key(url: str, own: int = 200, body: object = None) -> Guarded:
     """The order's secret, or the admin key of its wallet; what is wrong is unknown."""
-    found = admin_key(url)
-    secrets = {name: 404 for name in CREDENTIALS if "secret" in name} | {"order secret": 200}
+    found = admin_key(url, own)
+    secrets = {name: 404 for name in CREDENTIALS if "secret" in name} | {"order secret": own}
     insiders = frozenset({"admin key", "order secret"})
-    return Guarded(url, {**found.statuses, **secrets}, None, insiders)
+    return Guarded(url, {**found.statuses, **secrets}, body, insiders)
 
 
 def instance_admin(url: str, body: object = None) -> Guarded:

@@ -6,8 +6,10 @@ database: they are two processes of one host.
 """
 
 import asyncio
+import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +33,20 @@ class Wallet:
         return {"X-API-KEY": self.adminkey}
 
 
+# Loopback addresses are private ones: wallets on this machine may ask each other all the same.
+_LOOPBACK = {
+    "LNBITS_LNURL_ALLOW_PRIVATE_IPS": "true",
+    "LNBITS_CALLBACK_ALLOW_PRIVATE_IPS": "true",
+    "LNBITS_CALLBACK_URL_RULES": '["https?://127[.]0[.]0[.]1(:[0-9]+)?"]',
+}
+
+
 class Node:
     """Where the money is."""
 
     def __init__(self) -> None:
-        self.process = HostProcess("node", env={"FAKE_WALLET_SECRET": "node-of-the-tests"})
+        env = {"FAKE_WALLET_SECRET": "node-of-the-tests", **_LOOPBACK}
+        self.process = HostProcess("node", env=env)
         self.process.start()
         self.process.wait_ready()
         login = install(self.process)
@@ -59,6 +70,27 @@ class Node:
             )
         assert {answer.status_code for answer in answers} == {201}, answers[0].text
 
+    def a_wallet(self, name: str) -> Wallet:
+        """The empty wallet of somebody who has theirs on the node."""
+        return an_account(self.process, name)
+
+    def invoice(self, wallet: Wallet, amount_sat: int) -> str:
+        return an_invoice(self.process, wallet, amount_sat)
+
+    def balance_sat(self, wallet: Wallet) -> int:
+        return balance_sat(self.process, wallet)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """It reads what it is asked, and can write nothing; afterwards (soon: it waits for at
+        most five seconds) it does what it was asked, whether or not anybody waits for that."""
+        # Its own database, locked as by another program of its operator.
+        with closing(sqlite3.connect(self.process.root / "data" / "database.sqlite3")) as held:
+            held.isolation_level = None
+            held.execute("BEGIN IMMEDIATE")
+            yield
+            held.execute("ROLLBACK")
+
 
 class Shops:
     """One host with this extension, in two processes."""
@@ -69,7 +101,9 @@ class Shops:
             "LNBITS_BACKEND_WALLET_CLASS": "LNbitsWallet",
             "LNBITS_ENDPOINT": node.process.url,
             "LNBITS_KEY": node.own.adminkey,
+            **_LOOPBACK,
         }
+        self.node = node
         self.processes = [HostProcess(f"shop{n}", url, env) for n in range(2)]
         for position, process in enumerate(self.processes):
             # One after the other: two first boots at once would both make the host's tables.
@@ -79,6 +113,8 @@ class Shops:
                 self.login = install(process)
                 enable(process, self.login)
                 self.organiser = an_account(process, "organiser")
+                # Links and LNURLs made by either process lead to this one.
+                self.host_settings(lnbits_baseurl=f"{process.url}/")
 
     @property
     def first(self) -> HostProcess:
@@ -88,9 +124,53 @@ class Shops:
         answer = self.first.client.put(f"{API}/settings", json=settings, headers=self.login)
         assert answer.status_code == 200, answer.text
 
-    def an_event(self, **changes: object) -> Json:
+    def host_settings(self, **settings: object) -> None:
+        """Settings of the host itself, in its first process."""
+        answer = self.first.client.patch(
+            "/admin/api/v1/settings", json=settings, headers=self.login
+        )
+        assert answer.status_code == 200, answer.text
+
+    async def an_organiser(self, balance_sat: int = 0) -> Wallet:
+        """Somebody else who sells here, with money that was paid in from outside."""
+        organiser = an_account(self.first, "organiser")
+        if balance_sat:
+            await self.pay_in(organiser, balance_sat)
+        return organiser
+
+    async def pay_in(self, wallet: Wallet, amount_sat: int) -> None:
+        """From outside, into a wallet here."""
+        wanted_sat = self.balance_sat(wallet) + amount_sat
+        bolt11 = an_invoice(self.first, wallet, amount_sat)
+        await self.node.pay([{"payment_request": bolt11}])
+        await becomes(lambda: self.balance_sat(wallet), wanted_sat)
+
+    def balance_sat(self, wallet: Wallet) -> int:
+        return balance_sat(self.first, wallet)
+
+    def api(
+        self, method: str, path: str, who: Wallet | None = None, body: object = None
+    ) -> httpx.Response:
+        """A call of this extension's API at the first process, whatever the answer is."""
+        headers = who.admin if who else {}
+        return self.first.client.request(method, f"{API}{path}", json=body, headers=headers)
+
+    def kill(self) -> None:
+        """Both processes at once, by SIGKILL."""
+        for process in self.processes:
+            process.kill()
+
+    def restart(self) -> None:
+        """Start what was killed; the tables are there, so both may boot at once."""
+        for process in self.processes:
+            process.start()
+        for process in self.processes:
+            process.wait_ready()
+
+    def an_event(self, seller: Wallet | None = None, **changes: object) -> Json:
+        headers = (seller or self.organiser).admin
         answer = self.first.client.post(
-            f"{API}/events", json=event_body(**changes), headers=self.organiser.admin
+            f"{API}/events", json=event_body(**changes), headers=headers
         )
         assert answer.status_code == 200, answer.text
         event: Json = answer.json()
@@ -145,3 +225,34 @@ def an_account(process: HostProcess, name: str) -> Wallet:
     found: dict[str, Any] = answer.json()
     process.client.cookies.clear()
     return Wallet(found["id"], found["adminkey"])
+
+
+def an_invoice(process: HostProcess, wallet: Wallet, amount_sat: int) -> str:
+    body = {"out": False, "amount": amount_sat}
+    answer = process.client.post("/api/v1/payments", json=body, headers=wallet.admin)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["bolt11"])
+
+
+def balance_sat(process: HostProcess, wallet: Wallet) -> int:
+    """Whole sats; the hosts of the tests pay each other without fees."""
+    answer = process.client.get("/api/v1/wallet", headers=wallet.admin)
+    assert answer.status_code == 200, answer.text
+    whole, rest = divmod(int(answer.json()["balance"]), 1000)
+    assert rest == 0
+    return whole
+
+
+def payments_of(process: HostProcess, wallet: Wallet) -> list[Json]:
+    """A wallet's payments as its owner sees them, newest first; amounts in msat."""
+    url = "/api/v1/payments?limit=1000"
+    found: list[Json] = process.client.get(url, headers=wallet.admin).json()
+    return found
+
+
+async def becomes(look: Callable[[], object], wanted: object, timeout_s: float = 20.0) -> None:
+    """Wait until a look gives this."""
+    give_up = time.monotonic() + timeout_s
+    while (found := look()) != wanted:
+        assert time.monotonic() < give_up, f"{found!r} never became {wanted!r}"
+        await asyncio.sleep(0.02)

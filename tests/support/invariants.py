@@ -13,6 +13,7 @@ from support.builders import Row
 from support.host import ext
 
 _SEATED = ("active", "used")
+_ENDED = ("cancelled", "refunded")
 # No event has this id: with it the functions look at all of them.
 _ALL = ""
 _OF_EVENT = {
@@ -29,7 +30,7 @@ _OF_EVENT = {
 
 @dataclass(frozen=True)
 class _Books:
-    """The rows of an event, and what the host received."""
+    """The rows of an event, what the host received, and what it paid or may still pay."""
 
     events: list[Row]
     packages: list[Row]
@@ -38,12 +39,32 @@ class _Books:
     orders: list[Row]
     refunds: list[Row]
     received_sat: Mapping[str, int]
+    payouts: Sequence["_Payout"]
+    # For each wallet with refunds, the one its payments lie in.
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Payout:
+    """An outgoing payment of the host that says it is for a refund, or has a refund's hash."""
+
+    wallet: str
+    payment_hash: str
+    amount_msat: int
+    status: str
+    refund_id: str
 
 
 async def broken_invariants(event_id: str = _ALL) -> list[str]:
-    """I1, I2 and I4 of an event, its orders and their payments."""
+    """I1, I2 and I4 of an event, its orders and their payments, in and out."""
     books = await _read(event_id)
-    return [*_broken_seats(books), *_broken_money(books), *_broken_counters(books)]
+    return [
+        *_broken_seats(books),
+        *_broken_money(books),
+        *(text for refund in books.refunds for text in _broken_payout(books, refund)),
+        *_broken_endings(books),
+        *_broken_counters(books),
+    ]
 
 
 async def broken_seats(event_id: str = _ALL) -> list[str]:
@@ -54,7 +75,12 @@ async def broken_seats(event_id: str = _ALL) -> list[str]:
 async def _read(event_id: str) -> _Books:
     async with ext("crud").reading() as tx:
         found = {name: await tx.fetch_all(sql, {"id": event_id}) for name, sql in _OF_EVENT.items()}
-    return _Books(**found, received_sat=await _received_sat(found["orders"]))
+    return _Books(
+        **found,
+        received_sat=await _received_sat(found["orders"]),
+        payouts=await _payouts(found["refunds"]),
+        sources=await _sources(found["refunds"]),
+    )
 
 
 async def _received_sat(orders: Sequence[Row]) -> dict[str, int]:
@@ -86,6 +112,41 @@ async def _received_sat(orders: Sequence[Row]) -> dict[str, int]:
     return received
 
 
+async def _payouts(refunds: Sequence[Row]) -> list[_Payout]:
+    from lnbits.core.db import db
+
+    ids = {refund["id"] for refund in refunds}
+    hashes = {refund["payment_hash"] for refund in refunds if refund["payment_hash"]}
+    if not ids:
+        return []
+    payments: list[Row] = await db.fetchall(
+        "SELECT wallet_id, payment_hash, amount, status, extra FROM apipayments"
+        " WHERE amount < 0 AND status <> 'failed' AND extra LIKE '%refund_id%'"
+    )
+    found = [
+        _Payout(
+            wallet=payment["wallet_id"],
+            payment_hash=payment["payment_hash"],
+            amount_msat=payment["amount"],
+            status=payment["status"],
+            refund_id=str(json.loads(payment["extra"]).get("refund_id")),
+        )
+        for payment in payments
+    ]
+    return [sent for sent in found if sent.refund_id in ids or sent.payment_hash in hashes]
+
+
+async def _sources(refunds: Sequence[Row]) -> dict[str, str]:
+    """A shared wallet's payments lie in the wallet that shares it."""
+    from lnbits.core.crud import get_wallet
+
+    found = {}
+    for wallet_id in {refund["wallet"] for refund in refunds}:
+        wallet = await get_wallet(wallet_id)
+        found[wallet_id] = wallet.source_wallet_id if wallet else wallet_id
+    return found
+
+
 def _broken_seats(books: _Books) -> list[str]:
     """I1: 0 <= held + sold <= limit, on every event and package."""
     wrong = []
@@ -103,7 +164,8 @@ def _broken_seats(books: _Books) -> list[str]:
 
 
 def _broken_money(books: _Books) -> list[str]:
-    """I2: what was received for an order is matched by its tickets or by refund rows.
+    """I2: what was received for an order is matched by its valid tickets, by what the organiser
+    keeps of the others, and by refund rows.
 
     To be asked when every payment has been announced or swept.
     """
@@ -111,6 +173,7 @@ def _broken_money(books: _Books) -> list[str]:
     for ticket in books.tickets:
         if ticket["status"] in _SEATED:
             matched[ticket["order_id"]] += ticket["price_sat"]
+        matched[ticket["order_id"]] += ticket["retained_sat"]
     for refund in books.refunds:
         matched[refund["order_id"]] += refund["amount_sat"]
     return [
@@ -119,6 +182,44 @@ def _broken_money(books: _Books) -> list[str]:
         for order in books.orders
         if books.received_sat.get(order["id"], 0) != matched[order["id"]]
     ]
+
+
+def _broken_payout(books: _Books, refund: Row) -> list[str]:
+    """I2, I3: what is marked paid over Lightning was paid by the host, once, to the sat, from its
+    wallet; what is not was not paid, and cannot be any more."""
+    named = [sent for sent in books.payouts if sent.refund_id == refund["id"]]
+    its_own = [sent for sent in named if sent.payment_hash == refund["payment_hash"]]
+    name = f"refund {refund['id']} ({refund['status']}, {refund['amount_sat']} sat)"
+    if named != its_own:
+        return [f"I3 {name}: other invoices were paid for it: {named}"]
+    if refund["status"] == "paid" and refund["paid_by"] == "lightning":
+        source = books.sources[refund["wallet"]]
+        expected = (source, -refund["amount_sat"] * 1000, "success")
+        if [(sent.wallet, sent.amount_msat, sent.status) for sent in its_own] != [expected]:
+            return [f"I2 {name}: the host paid {its_own}"]
+    elif refund["status"] == "paying":
+        if len(its_own) > 1:
+            return [f"I3 {name}: is paid {len(its_own)} times"]
+    elif named:
+        return [f"I3 {name}: the host paid, or is about to pay, {named}"]
+    return []
+
+
+def _broken_endings(books: _Books) -> list[str]:
+    """I2: who waits for money has a debt on the books that is not paid; who was told that it went
+    back has none."""
+    unpaid = Counter(r["order_id"] for r in books.refunds if r["status"] != "paid")
+    wrong = [
+        f"I2 order {order['id']}: {order['status']}, but no refund of it is to be paid"
+        for order in books.orders
+        if order["status"] == "refund_due" and not unpaid[order["id"]]
+    ]
+    status_of = {refund["id"]: refund["status"] for refund in books.refunds}
+    for ticket in books.tickets:
+        status = status_of.get(ticket["refund_id"] or "")
+        if status and (ticket["status"] == "refunded") != (status == "paid"):
+            wrong.append(f"I2 ticket {ticket['id']}: {ticket['status']}, its refund is {status}")
+    return wrong
 
 
 def _broken_counters(books: _Books) -> list[str]:
@@ -141,14 +242,20 @@ def _broken_counters(books: _Books) -> list[str]:
 
 
 def _broken_ticket(ticket: Row) -> list[str]:
-    """1.6.9's columns follow the status. A cancelled ticket may have been paid or not."""
+    """1.6.9's columns follow the status. What was used before it was cancelled stays registered."""
     status = ticket["status"]
-    wrong = bool(ticket["registered"]) != (status == "used")
+    if status in _ENDED:
+        wrong = bool(ticket["paid"]) or (bool(ticket["registered"]) and not ticket["reg_timestamp"])
+    else:
+        wrong = bool(ticket["registered"]) != (status == "used")
     if status == "reserved":
         wrong |= bool(ticket["paid"])
     elif status in _SEATED:
         wrong |= not ticket["paid"]
-    shown = {name: ticket[name] for name in ("id", "status", "paid", "registered")}
+    if ticket["retained_sat"] and status not in _ENDED:
+        wrong = True
+    names = ("id", "status", "paid", "registered", "retained_sat")
+    shown = {name: ticket[name] for name in names}
     return [f"I4 ticket {shown}"] if wrong else []
 
 

@@ -138,7 +138,9 @@ class Node:
             async with self.ext.connect() as conn:
                 if current and not await fork.has_marker(conn):
                     current = None
-                await run_migration(conn, fork, FORK_KEY, current)
+                for steps in (fork, part("migrations_refunds")):
+                    await run_migration(conn, steps, FORK_KEY, current)
+                    current = await self.version(FORK_KEY)
                 return await part("adoption").adopt_legacy(conn)
 
     async def drop_tables(self) -> None:

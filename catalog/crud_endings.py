@@ -1,0 +1,64 @@
+"""SQL of how events end: cancelled by the organiser, or because too little was sold."""
+
+from datetime import datetime
+
+from ..clock import to_ms
+from ..crud import Tx
+
+# Only what nobody can still pay for is counted, and only once.
+MISS_MINIMUM = """
+    UPDATE events.events
+    SET status = 'cancelled', canceled = TRUE, version = version + 1, min_decided_at = :at,
+        cancelled_at = :at, cancel_reason = 'minimum_not_reached'
+    WHERE id = :id AND status = 'published' AND min_decided_at IS NULL
+      AND held = 0 AND sold < min_tickets
+"""
+
+
+async def cancel_event(tx: Tx, event_id: str, now: datetime) -> None:
+    """Whatever else is being saved: a cancelled event is cancelled. One that was before, by 1.6.9
+    as well, is looked through for orders that are not refunded."""
+    await tx.execute(
+        "UPDATE events.events SET status = 'cancelled', canceled = TRUE, version = version + 1,"
+        " cancelled_at = COALESCE(cancelled_at, :at),"
+        " cancel_reason = COALESCE(cancel_reason, 'event_cancelled'), refunds_booked_at = NULL"
+        " WHERE id = :id",
+        {"id": event_id, "at": to_ms(now)},
+    )
+
+
+async def list_undecided(tx: Tx) -> list[str]:
+    """Events on sale that need so many tickets sold, and have not been judged."""
+    rows = await tx.fetch_all(
+        "SELECT id FROM events.events WHERE status = 'published' AND min_tickets IS NOT NULL"
+        " AND min_decided_at IS NULL ORDER BY id"
+    )
+    return [str(row["id"]) for row in rows]
+
+
+async def miss_minimum(tx: Tx, event_id: str, now: datetime) -> bool:
+    """Cancel it; False when it sold enough, has unpaid orders, or was judged already."""
+    return await tx.execute(MISS_MINIMUM, {"id": event_id, "at": to_ms(now)}) == 1
+
+
+async def pass_minimum(tx: Tx, event_id: str, now: datetime) -> None:
+    await tx.execute(
+        "UPDATE events.events SET min_decided_at = :at WHERE id = :id AND min_decided_at IS NULL",
+        {"id": event_id, "at": to_ms(now)},
+    )
+
+
+async def list_to_refund(tx: Tx) -> list[tuple[str, str]]:
+    """Events cancelled here whose orders are not all in the ledger yet, with the reason."""
+    rows = await tx.fetch_all(
+        "SELECT id, cancel_reason FROM events.events WHERE status = 'cancelled'"
+        " AND cancelled_at IS NOT NULL AND refunds_booked_at IS NULL ORDER BY cancelled_at, id"
+    )
+    return [(str(row["id"]), str(row["cancel_reason"] or "event_cancelled")) for row in rows]
+
+
+async def refunds_are_booked(tx: Tx, event_id: str, now: datetime) -> None:
+    await tx.execute(
+        "UPDATE events.events SET refunds_booked_at = :at WHERE id = :id",
+        {"id": event_id, "at": to_ms(now)},
+    )

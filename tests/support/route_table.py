@@ -1,0 +1,140 @@
+"""All routes of the extension, and the scene in which each is asked with every credential."""
+
+from dataclasses import dataclass
+
+from support.builders import API, Json, event_body, purchase_body
+from support.credentials import (
+    Guarded,
+    Secrets,
+    admin_key,
+    instance_admin,
+    invoice_key,
+    login,
+    order_secret_or_key,
+    public,
+)
+
+MAIL = "private-buyer@example.com"
+CODE = "HUSHHUSH"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An event with a paid order, and one without sales that may go."""
+
+    event_id: str
+    spare_event_id: str
+    draft_id: str
+    purchase: Json
+    unpaid: Json
+    secrets: Secrets
+    # Of a refund of another order, which waits to be claimed.
+    refund_id: str
+    claim_secret: str
+
+    @property
+    def ticket_id(self) -> str:
+        return str(self.purchase["ticket_ids"][0])
+
+    @property
+    def private(self) -> set[str]:
+        """Nothing of this may reach anybody but its owners."""
+        organiser = self.secrets.organiser
+        keys = {organiser.wallet, organiser.adminkey, organiser.inkey, organiser.id}
+        tickets = {*self.purchase["ticket_ids"], *self.unpaid["ticket_ids"]}
+        orders = {self.purchase["order_id"], self.purchase["order_secret"]}
+        refund = {self.refund_id, self.claim_secret}
+        return {MAIL, CODE, self.secrets.preimage} | keys | tickets | orders | refund
+
+
+def _money(scene: Scene) -> dict[str, Guarded]:
+    """Cancelling and paying back."""
+    event, ticket = scene.event_id, scene.ticket_id
+    return {
+        "POST /orders/{order_id}/cancel": order_secret_or_key(
+            f"/orders/{scene.purchase['order_id']}/cancel", own=400
+        ),
+        "POST /tickets/{ticket_id}/cancel": order_secret_or_key(
+            f"/tickets/{ticket}/cancel", own=400
+        ),
+        "GET /events/{event_id}/refunds": admin_key(f"/events/{event}/refunds", foreign=403),
+        "GET /events/{event_id}/ledger": admin_key(f"/events/{event}/ledger", foreign=403),
+        "POST /refunds/{refund_id}/pay": admin_key(f"/refunds/{scene.refund_id}/pay", body={}),
+        "GET /refunds/claim/{secret}": public(f"/refunds/claim/{scene.claim_secret}"),
+        "GET /refunds/claim/{secret}/callback": public(
+            f"/refunds/claim/{scene.claim_secret}/callback"
+        ),
+    }
+
+
+def guarded(scene: Scene) -> dict[str, Guarded]:
+    """All routes of the extension. Those that take something away come last."""
+    event, spare, ticket = scene.event_id, scene.spare_event_id, scene.ticket_id
+    payment_hash, secret = scene.secrets.payment_hash, scene.secrets.order_secret
+    new_event = event_body(name="Made by the table")
+    api = {
+        "GET /events": invoice_key("/events"),
+        "GET /events/{event_id}": public(f"/events/{event}"),
+        "GET /events/{event_id}/orders": admin_key(f"/events/{event}/orders", foreign=403),
+        "GET /events/onchain/status": admin_key("/events/onchain/status", foreign=200),
+        "GET /tickets": admin_key("/tickets", foreign=200),
+        "GET /tickets/paginated": admin_key("/tickets/paginated", foreign=200),
+        "GET /tickets/{ticket_id}": public(f"/tickets/{ticket}"),
+        "GET /qr/{ticket_id}": public(f"/qr/{ticket}"),
+        "GET /orders/{order_id}": order_secret_or_key(f"/orders/{scene.purchase['order_id']}"),
+        "GET /settings": instance_admin("/settings"),
+        "PUT /settings": instance_admin("/settings", body={}),
+        "POST /events": admin_key("/events", foreign=200, body=new_event),
+        "POST /tickets/{event_id}": public(
+            f"/tickets/{event}", body=purchase_body(quantity=11), status=400
+        ),
+        "POST /tickets/{event_id}/{payment_hash}": public(
+            f"/tickets/{event}/{payment_hash}", insider="order secret"
+        ),
+        "POST /tickets/{ticket_id}/resend-email": admin_key(f"/tickets/{ticket}/resend-email"),
+        "POST /tickets/{ticket_id}/satspay-webhook": public(
+            f"/tickets/{ticket}/satspay-webhook", status=400
+        ),
+        "PUT /tickets/{payment_hash}/onchain-confirm": admin_key(
+            f"/tickets/{payment_hash}/onchain-confirm", own=400, foreign=400
+        ),
+        "PUT /events/{event_id}": admin_key(
+            f"/events/{event}", foreign=403, body={"info": "new words"}
+        ),
+        "PUT /tickets/register/{ticket_id}": admin_key(f"/tickets/register/{ticket}"),
+        "DELETE /tickets/{ticket_id}": admin_key(f"/tickets/{ticket}", own=409),
+        "PUT /events/{event_id}/publish": admin_key(f"/events/{spare}/publish", foreign=403),
+        "PUT /events/{event_id}/cancel": admin_key(f"/events/{spare}/cancel", foreign=403),
+        "DELETE /events/{event_id}": admin_key(f"/events/{spare}", foreign=403),
+    }
+    pages = {
+        "GET /events/": login("/events/"),
+        "GET /events/{event_id}": public(f"/events/{event}"),
+        "POST /events/{event_id}": public(f"/events/{event}", status=400),
+        "GET /events/o/{order_secret}": public(f"/events/o/{secret}"),
+        # By this event's policy there is nothing to cancel: back to the order.
+        "GET /events/o/{order_secret}/cancel": public(f"/events/o/{secret}/cancel", status=303),
+        "POST /events/o/{order_secret}/cancel": public(f"/events/o/{secret}/cancel", status=303),
+        "GET /events/r/{claim_secret}": public(f"/events/r/{scene.claim_secret}"),
+        "POST /events/r/{claim_secret}": public(f"/events/r/{scene.claim_secret}", status=400),
+        "GET /events/ticket/{ticket_id}": public(f"/events/ticket/{ticket}"),
+        "GET /events/register/{event_id}": public(f"/events/register/{event}", status=303),
+    }
+    found = {}
+    for name, route in {**_money(scene), **api}.items():
+        method, path = name.split(" ")
+        moved = Guarded(API + route.url, route.statuses, route.body, route.insiders)
+        found[f"{method} {API}{path}"] = moved
+    return found | pages
+
+
+# They say what they say to whoever knows the id or secret in their address.
+KNOWING_IS_OWNING = (
+    "GET /events/o/{order_secret}",
+    "GET /events/o/{order_secret}/cancel",
+    "POST /events/o/{order_secret}/cancel",
+    "GET /events/r/{claim_secret}",
+    "POST /events/r/{claim_secret}",
+    "GET /events/ticket/{ticket_id}",
+    f"GET {API}/tickets/{{ticket_id}}",
+)
