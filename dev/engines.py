@@ -35,8 +35,8 @@ class Run:
 def start(engine: str, arguments: list[str], shared: bool) -> Run:
     """Begin the tests on one engine.
 
-    :param shared: another engine runs as well. Then the tests that do not care for the engine
-        run on PostgreSQL only, and there the coverage is measured: it costs a third of the time.
+    :param shared: another engine runs as well. Then tests that do not care for the engine run on
+        one of them, and the coverage, which costs a third of the time, is measured on PostgreSQL.
     """
     log, coverage = BUILD / f"{engine}.log", BUILD / f"coverage.{engine}"
     measured = ("-m", "coverage", "run", f"--rcfile={ROOT / 'pyproject.toml'}")

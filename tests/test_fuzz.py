@@ -244,7 +244,7 @@ money_fields = st.fixed_dictionaries(
 )
 
 
-@settings(fuzz, max_examples=20)
+@settings(fuzz, max_examples=12)
 @given(odd=money_fields, k1=texts, pr=texts)
 async def test_no_word_about_money_breaks_anything(
     client: httpx.AsyncClient, organiser: Person, buyer: Person, odd: Json, k1: str, pr: str

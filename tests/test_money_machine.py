@@ -78,7 +78,7 @@ END: list[Step] = [("refill",), ("service", True), ("restart",), ("try again",)]
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     # To make a failing history shorter takes minutes: add Phase.shrink when it is wanted.
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
