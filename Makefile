@@ -33,7 +33,7 @@ if [ -z "$$python" ]; then \
 fi
 endef
 
-.PHONY: help install run demo check format test test-sqlite test-postgres test-upgrade test-histories benchmark ledger bundle clean
+.PHONY: help install run demo check format test test-sqlite test-postgres test-upgrade test-kills test-histories benchmark ledger bundle clean
 
 help:
 	@echo "make install        .venv from uv.lock (every other target does it first)"
@@ -43,6 +43,7 @@ help:
 	@echo "make format         put the code into the project's format"
 	@echo "make test           all tests on SQLite and PostgreSQL, with coverage; ARGS= for pytest"
 	@echo "make test-sqlite    one engine; also test-postgres; test-upgrade: both, upgrades only"
+	@echo "make test-kills     SIGKILL at every single await, some minutes; make test does most of them"
 	@echo "make test-histories the money of 1,000 random histories, both engines"
 	@echo "make benchmark      speed of the sale against the host's own, in one run; ARGS=--write"
 	@echo "make ledger         does the money of a wallet's events add up? URL= KEY= EVENT="
@@ -111,6 +112,9 @@ test-postgres: install
 
 test-upgrade: install
 	@$(PY) dev/engines.py sqlite postgres -- -k upgrade $(ARGS)
+
+test-kills: install
+	@EVENTS_TEST_EVERY_AWAIT=1 $(PY) dev/engines.py sqlite postgres -- tests/crashes
 
 test-histories: install
 	@EVENTS_TEST_HISTORIES=1000 $(PY) dev/engines.py sqlite postgres -- tests/journeys/test_histories.py

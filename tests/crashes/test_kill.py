@@ -3,6 +3,7 @@
 The kills run in the background from the start of the test run; see `support/crash_driver.py`.
 """
 
+import os
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from support.background import background
 from support.crash_scenarios import CONTROLS, SCENARIOS
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(1800 if os.environ.get("EVENTS_TEST_EVERY_AWAIT") else 180)
 
 # Fewer awaits would mean that the scenario does not reach the database.
 LEAST_STEPS = 5
