@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -107,6 +107,11 @@ class DomainErrorRoute(APIRoute):
 def api_router(tag: str) -> APIRouter:
     """A router for one room's JSON routes."""
     return APIRouter(prefix="/api/v1", route_class=DomainErrorRoute, tags=[tag])
+
+
+# A page of a list, as API conventions have it.
+Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
+Offset = Annotated[int, Query(ge=0, le=2**31, description="How many to leave out first.")]
 
 
 def client_address(request: Request) -> str:

@@ -3,14 +3,14 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Query, Request, WebSocket, WebSocketDisconnect
+from fastapi import Depends, Header, Request, WebSocket, WebSocketDisconnect
 from lnbits.core.models.wallets import BaseWalletTypeInfo
 
 from .. import clock
 from ..clock import iso
 from ..errors import NotFound
 from ..models import Body, OrderStatus, clean_id
-from ..web import admin_key, api_router, client_address
+from ..web import Limit, Offset, admin_key, api_router, client_address
 from . import checkout, services
 from .bodies import PurchaseBody
 from .live import nudges, waiting_for
@@ -150,8 +150,8 @@ async def list_orders(
     event_id: str,
     key: AdminKey,
     status: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    limit: Limit = 50,
+    offset: Offset = 0,
 ) -> dict[str, Any]:
     orders, total = await services.list_event_orders(
         clean_id(event_id, "This event"), key.wallet.id, status, limit, offset

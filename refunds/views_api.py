@@ -9,7 +9,7 @@ from .. import clock
 from ..errors import Forbidden, InvalidInput, NotFound
 from ..models import clean_id
 from ..orders import services as orders
-from ..web import admin_key, api_router, optional_admin_wallet
+from ..web import Limit, Offset, admin_key, api_router, optional_admin_wallet
 from . import cancelling, claims, report, services
 from .bodies import CancelBody, PayBody
 from .cancelling import By, Cancelled
@@ -71,8 +71,8 @@ async def list_refunds(
     event_id: str,
     key: AdminKey,
     status: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    limit: Limit = 50,
+    offset: Offset = 0,
 ) -> dict[str, Any]:
     found, total = await services.list_event_refunds(
         clean_id(event_id, "This event"), key.wallet.id, status, limit, offset

@@ -16,7 +16,9 @@ from httpx import ASGITransport
 
 from support import host, network
 from support.background import background
+from support.lnurl_server import LnurlServer
 from support.people import Person, a_person, an_admin
+from support.refunding import a_wallet_service
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -166,6 +168,19 @@ async def other_organiser(app: FastAPI) -> Person:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def buyer(app: FastAPI) -> Person:
     return await a_person(balance_sat=9_000_000)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def receiver(app: FastAPI) -> Person:
+    """Whoever gets a refund: a wallet that is empty before."""
+    return await a_person()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(receiver: Person) -> AsyncIterator[LnurlServer]:
+    """A wallet service on loopback whose addresses all lead to the receiver's wallet."""
+    async with a_wallet_service(receiver) as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -13,6 +13,7 @@ from support.builders import (
     an_event,
     buy,
     event_row,
+    execute,
     order_row,
     pay,
     refund_rows,
@@ -267,6 +268,36 @@ async def test_bad_bodies_are_refused_before_anything_is_written(
     assert (await order_row(purchase["order_id"]))["status"] == "confirmed"
 
 
+@pytest.mark.parametrize("method", ["fiat", "onchain"])
+async def test_i2_money_that_came_by_card_is_due_until_it_is_paid_back_by_hand(
+    client: httpx.AsyncClient, organiser: Person, buyer: Person, method: str
+) -> None:
+    """The host has no call to refund a card, so nothing is ever sent by itself."""
+    event = await an_event(client, organiser)
+    purchase = await paid(client, buyer, event)
+    await execute(
+        "UPDATE events.orders SET method = :method WHERE id = :id",
+        method=method,
+        id=purchase["order_id"],
+    )
+    path = f"orders/{purchase['order_id']}"
+    answer = await cancel(client, path, by(purchase), refund_address="ada@wallet.example.org")
+    refund = answer.json()["refund"]
+    assert (refund["status"], refund["method"]) == ("due", method)
+    assert (refund["claim_url"], refund["lnurl"]) == (None, None)
+    async with ext("crud").reading() as tx:
+        to_pay = await ext("refunds.crud_lists").list_to_pay(tx, ext("clock").now(), 1000)
+    assert refund["id"] not in {waiting.id for waiting in to_pay}
+    secret = ext("refunds.booking").claim_secret(refund["id"])
+    told = (await client.get(f"{API}/refunds/claim/{secret}")).json()
+    assert (told["status"], "by hand" in told["reason"]) == ("ERROR", True)
+    url = f"{API}/refunds/{refund['id']}/pay"
+    body = {"by_hand": True, "note": "with the provider"}
+    done = (await client.post(url, json=body, headers=organiser.admin)).json()
+    assert (done["status"], done["paid_by"], done["note"]) == ("paid", "hand", "with the provider")
+    assert (await order_row(purchase["order_id"]))["status"] == "refunded"
+
+
 async def test_the_buyer_sees_what_became_of_the_order(
     client: httpx.AsyncClient, organiser: Person, buyer: Person
 ) -> None:
@@ -307,8 +338,6 @@ async def test_the_same_key_orders_anew_after_a_cancellation(
 async def test_a_ticket_of_1_6_9_without_a_price_gives_back_what_the_host_received(
     client: httpx.AsyncClient, organiser: Person, buyer: Person
 ) -> None:
-    from support.builders import execute
-
     event = await an_event(client, organiser)
     purchase = await paid(client, buyer, event)
     await execute(

@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import Json, a_purchase, an_event, order_row, pay
 from support.host import ext
@@ -22,7 +21,6 @@ from support.people import Person, a_person
 from support.refunding import (
     Debt,
     a_debt,
-    a_wallet_service,
     an_invoice,
     an_outside_invoice,
     balance_msat,
@@ -39,20 +37,12 @@ from support.refunding import (
     work,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.usefixtures("service"),
+]
 
 SAT = 777
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def receiver(app: object) -> Person:
-    return await a_person()
-
-
-@pytest_asyncio.fixture(loop_scope="session", autouse=True)
-async def service(receiver: Person) -> AsyncIterator[LnurlServer]:
-    async with a_wallet_service(receiver) as running:
-        yield running
 
 
 # What may stand in the way. Each is told of the organiser and the buyer's service, and removes

@@ -1,11 +1,10 @@
 """I2: what does not fit is refused before anything is written, and can be claimed again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import API, order_row
 from support.host import ext
@@ -14,7 +13,6 @@ from support.lnurl_server import Does, LnurlServer
 from support.people import Person, a_person
 from support.refunding import (
     a_debt,
-    a_wallet_service,
     an_invoice,
     balance_msat,
     becomes,
@@ -28,20 +26,12 @@ from support.refunding import (
     work,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.usefixtures("service"),
+]
 
 SAT = 777
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def receiver(app: object) -> Person:
-    return await a_person()
-
-
-@pytest_asyncio.fixture(loop_scope="session", autouse=True)
-async def service(receiver: Person) -> AsyncIterator[LnurlServer]:
-    async with a_wallet_service(receiver) as running:
-        yield running
 
 
 def an_odd_invoice(amount_msat: int | None, **changes: int) -> str:

@@ -1,10 +1,9 @@
 """I2: what is owed arrives, to the sat, whichever way it is sent."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import a_purchase, an_event, execute, order_row, pay, ticket_rows
 from support.host import ext
@@ -14,7 +13,6 @@ from support.people import Person, a_person
 from support.refunding import (
     Debt,
     a_debt,
-    a_wallet_service,
     an_invoice,
     an_outside_invoice,
     balance_msat,
@@ -32,21 +30,12 @@ from support.refunding import (
     work,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.usefixtures("service"),
+]
 
 SAT = 777
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def receiver(app: object) -> Person:
-    """Whoever gets the money: a wallet that is empty before."""
-    return await a_person()
-
-
-@pytest_asyncio.fixture(loop_scope="session", autouse=True)
-async def service(receiver: Person) -> AsyncIterator[LnurlServer]:
-    async with a_wallet_service(receiver) as running:
-        yield running
 
 
 Way = Callable[[httpx.AsyncClient, Debt, LnurlServer, Person], Awaitable[object]]

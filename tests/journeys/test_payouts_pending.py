@@ -2,12 +2,11 @@
 invoice is paid for that refund."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import order_row
 from support.host import ext
@@ -17,7 +16,6 @@ from support.people import Person, a_person
 from support.refunding import (
     Debt,
     a_debt,
-    a_wallet_service,
     an_invoice,
     an_outside_invoice,
     balance_msat,
@@ -37,22 +35,14 @@ from support.refunding import (
     work,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.usefixtures("service"),
+]
 
 SAT = 640
 # Room for the host's reserve; it is there at the end, less the fee.
 SPARE = 50
-
-
-@pytest_asyncio.fixture(loop_scope="session", autouse=True)
-async def service(receiver: Person) -> AsyncIterator[LnurlServer]:
-    async with a_wallet_service(receiver) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def receiver(app: object) -> Person:
-    return await a_person()
 
 
 class OddNode:

@@ -2,11 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import Json, execute
 from support.host import ext
@@ -16,7 +14,6 @@ from support.people import Person, a_person
 from support.refunding import (
     Debt,
     a_debt,
-    a_wallet_service,
     an_invoice,
     an_outside_invoice,
     balance_msat,
@@ -33,21 +30,13 @@ from support.refunding import (
     work,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.usefixtures("service"),
+]
 
 SAT = 210
 CALLBACKS = 50
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def receiver(app: object) -> Person:
-    return await a_person()
-
-
-@pytest_asyncio.fixture(loop_scope="session", autouse=True)
-async def service(receiver: Person) -> AsyncIterator[LnurlServer]:
-    async with a_wallet_service(receiver) as running:
-        yield running
 
 
 async def all_at_once(client: httpx.AsyncClient, debt: Debt, invoices: list[str]) -> list[Json]:
