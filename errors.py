@@ -67,8 +67,34 @@ class PromoInvalid(TicketingError):
         super().__init__("This promo code is not valid.")
 
 
+class CodeExists(TicketingError):
+    status, code = HTTPStatus.CONFLICT, "code_exists"
+
+
+class BelowUsed(TicketingError):
+    status, code = HTTPStatus.CONFLICT, "below_used"
+
+
+class InvalidImage(TicketingError):
+    code = "invalid_image"
+
+
+class ImageRefused(TicketingError):
+    """The host does not store a picture: its user has too many, or it takes none of that type."""
+
+    code = "image_refused"
+
+
 class MethodUnsupported(TicketingError):
     code = "method_unsupported"
+
+
+class MaxPerBuyer(TicketingError):
+    code = "max_per_buyer"
+
+
+class LoginRequired(TicketingError):
+    status, code = HTTPStatus.UNAUTHORIZED, "login_required"
 
 
 class TooManyOpenOrders(TicketingError):

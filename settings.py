@@ -5,14 +5,16 @@ import hmac
 import json
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 
 from lnbits.settings import settings as host_settings
 from lnbits.utils.exchange_rates import allowed_currencies, currencies
 from pydantic import BaseModel, Extra, Field, validator
+from pydantic.fields import ModelField
 
 from .crud import Tx, reading, transaction
 from .errors import InvalidInput
-from .models import Body
+from .models import MAX_COUNT, Body
 
 
 class InstanceSettings(BaseModel, extra=Extra.forbid):
@@ -27,6 +29,17 @@ class InstanceSettings(BaseModel, extra=Extra.forbid):
     max_open_orders_per_address: int = Field(
         50, ge=1, le=1_000_000, description="Unpaid orders one network address may have open."
     )
+    default_max_per_buyer: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_COUNT,
+        description="Tickets one buyer may have per event, over all orders, where the event itself"
+        " says nothing; null: as many as there are.",
+    )
+
+
+# null is a value of these; for the others it is no number.
+_NULLABLE = frozenset({"default_max_per_buyer"})
 
 
 class SettingsPatch(Body, extra=Extra.forbid):
@@ -35,9 +48,12 @@ class SettingsPatch(Body, extra=Extra.forbid):
     hold_seconds: int | None = Field(None, ge=2, le=86_400)
     max_open_orders_per_buyer: int | None = Field(None, ge=1, le=10_000)
     max_open_orders_per_address: int | None = Field(None, ge=1, le=1_000_000)
+    default_max_per_buyer: int | None = Field(None, ge=1, le=MAX_COUNT)
 
     @validator("*", pre=True)
-    def _whole(cls, value: object) -> object:
+    def _whole(cls, value: object, field: ModelField) -> object:
+        if value is None and field.name in _NULLABLE:
+            return None
         # pydantic would read 2.5 as 2.
         if not isinstance(value, int) or isinstance(value, bool):
             raise InvalidInput("Settings are whole numbers.")
@@ -53,6 +69,16 @@ async def read_settings(tx: Tx) -> InstanceSettings:
 
 async def _read_stored(tx: Tx) -> InstanceSettings:
     row = await tx.fetch_one("SELECT value FROM events.settings WHERE id = 'instance'")
+    return InstanceSettings(**json.loads(row["value"])) if row else InstanceSettings()
+
+
+async def _lock_stored(tx: Tx) -> InstanceSettings:
+    """The same for who changes them: nobody else does until this transaction ends, not even
+    another process, so no change is lost and each is told as it was."""
+    row = await tx.fetch_one(
+        "INSERT INTO events.settings AS kept (id, value) VALUES ('instance', '{}')"
+        " ON CONFLICT (id) DO UPDATE SET value = kept.value RETURNING value"
+    )
     return InstanceSettings(**json.loads(row["value"])) if row else InstanceSettings()
 
 
@@ -72,16 +98,21 @@ async def get_settings() -> InstanceSettings:
         return _remember(await _read_stored(tx))
 
 
-async def change_settings(patch: SettingsPatch) -> InstanceSettings:
+# Told in the transaction of a change what it changes: before and after.
+Note = Callable[[Tx, InstanceSettings, InstanceSettings], Awaitable[None]]
+
+
+async def change_settings(patch: SettingsPatch, note: Note | None = None) -> InstanceSettings:
     """Store the given subset; the rest keeps its value."""
     async with transaction() as tx:
-        current = await _read_stored(tx)
-        changed = current.copy(update=patch.dict(exclude_unset=True, exclude_none=True))
+        current = await _lock_stored(tx)
+        changed = current.copy(update=patch.dict(exclude_unset=True))
         await tx.execute(
-            "INSERT INTO events.settings (id, value) VALUES ('instance', :value)"
-            " ON CONFLICT (id) DO UPDATE SET value = excluded.value",
+            "UPDATE events.settings SET value = :value WHERE id = 'instance'",
             {"value": changed.json()},
         )
+        if note is not None:
+            await note(tx, current, changed)
     return _remember(changed)
 
 

@@ -2,11 +2,15 @@
 
 from fastapi import APIRouter, Depends
 
+from .audit import services as audit
 from .catalog.views_api import events_router
+from .crud import Tx
 from .door.views_api import router as door_router
+from .orders.quoting import Prices
 from .orders.views_api import router as orders_router
 from .orders.views_api_legacy import router as legacy_router
 from .promos.services import EventCodes
+from .promos.views_api import promos_router
 from .refunds.services import EventMoney
 from .refunds.views_api import router as refunds_router
 from .settings import InstanceSettings, SettingsPatch, change_settings, get_settings
@@ -27,7 +31,15 @@ async def read() -> InstanceSettings:
     "/settings", dependencies=[Depends(instance_admin)], summary="Change instance settings"
 )
 async def change(patch: SettingsPatch) -> InstanceSettings:
-    return await change_settings(patch)
+    return await change_settings(patch, _log)
+
+
+async def _log(tx: Tx, before: InstanceSettings, after: InstanceSettings) -> None:
+    """Here, because the settings stand below the log."""
+    differences = audit.differences(
+        "update", "settings", "instance", None, before.dict(), after.dict()
+    )
+    await audit.record(tx, differences)
 
 
 def all_routes() -> APIRouter:
@@ -37,6 +49,7 @@ def all_routes() -> APIRouter:
     router.include_router(legacy_router)
     router.include_router(refunds_router)
     router.include_router(events_router(EventCodes(), EventMoney()))
+    router.include_router(promos_router(Prices()))
     router.include_router(door_router)
     router.include_router(tickets_router)
     router.include_router(orders_router)

@@ -1,46 +1,22 @@
 """From rows to what pages show. Pure: time, rates and addresses come in as arguments."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from .catalog.models import Event, Listing, Package
-from .catalog.rules import event_sales, package_sales, seats_left
-from .catalog.times import event_is_over_at, zone_of
-from .models import (
-    MAX_PER_PURCHASE,
-    EventStatus,
-    OrderStatus,
-    TicketStatus,
-    minor_digits,
-    to_major,
-)
+from .catalog.models import ADMISSION, Event, Listing
+from .catalog.times import zone_of
+from .models import EventStatus, OrderStatus, TicketStatus, minor_digits, to_major
 from .orders.models import Order, OrderLine
-from .orders.pricing import to_sat
 from .orders.services import OrderView
 from .tickets.models import Ticket
-from .views_models import (
-    EventHead,
-    EventPage,
-    OrderLineRow,
-    OrderPage,
-    PackageRow,
-    TicketPage,
-    TicketRow,
-)
-from .views_refund_build import (
-    cancel_offer,
-    is_event_cancelled,
-    owed_sat,
-    refund_rows,
-    refund_rule,
-)
-from .views_text import description_html, parse_day, price_text, summary, times_text
+from .views_models import AnswerRow, EventHead, OrderLineRow, OrderPage, TicketPage, TicketRow
+from .views_refund_build import cancel_offer, is_event_cancelled, owed_sat, refund_rows
+from .views_text import moment_text, parse_day, times_text, zone_name
 
-# Sats per unit of a currency; one that is missing is not known right now.
-Rates = Mapping[str, Decimal]
-
+# Answers as they are stored (`tickets.responses`), by ticket id.
+Answers = Mapping[str, Sequence[Mapping[str, Any]]]
 
 NO_EVENT = EventHead("", "An event that no longer exists", None, None, "")
 
@@ -51,83 +27,29 @@ def event_head(event: Event) -> EventHead:
     return EventHead(event.id, event.name, starts or ends, ends or starts, times)
 
 
-def event_page(listing: Listing, now: datetime, rates: Rates, base_url: str) -> EventPage:
-    """The public page of an event that is not a draft."""
-    event = listing.event
-    head = event_head(event)
-    shown = [p for p in listing.packages if p.is_enabled and not p.is_hidden]
-    return EventPage(
-        id=head.id,
-        name=head.name,
-        starts=head.starts,
-        ends=head.ends,
-        times=head.times,
-        url=f"{base_url}/events/{event.id}",
-        description_html=description_html(event.info),
-        summary=summary(event.info),
-        banner=_own_picture(event.banner, base_url),
-        state=_event_state(listing, now),
-        packages=[_package_row(event, package, now, rates) for package in shown],
-        rule=refund_rule(event, now),
-        min_tickets=event.min_tickets,
-    )
-
-
-def _event_state(listing: Listing, now: datetime) -> str:
-    event = listing.event
-    if event.status is EventStatus.CANCELLED:
-        return "cancelled"
-    over_at = event_is_over_at(event)
-    if event.status is EventStatus.COMPLETED or (over_at is not None and now >= over_at):
-        return "ended"
-    return event_sales(event, listing.packages, now).value
-
-
-def _own_picture(banner: str | None, base_url: str) -> str | None:
-    """A banner of this host. One from elsewhere would tell its server who looks."""
-    if not banner:
-        return None
-    path = banner.removeprefix(base_url)
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else None
-
-
-def _package_row(event: Event, package: Package, now: datetime, rates: Rates) -> PackageRow:
-    sales = package_sales(event, package, now)
-    left = seats_left(event, package)
-    most = min(package.max_per_order, MAX_PER_PURCHASE)
-    if left is not None:
-        most = min(most, left)
-    rate = Decimal(1) if package.currency == "sat" else rates.get(package.currency)
-    return PackageRow(
-        id=package.id,
-        name=package.name,
-        description=package.description,
-        price=price_text(package.price_minor, package.currency),
-        currency=package.currency,
-        price_sat=to_sat(package.price_minor, package.currency, rate) if rate else None,
-        is_free=package.price_minor == 0,
-        state=sales.value,
-        left=left,
-        least=min(package.min_per_order, max(most, 1)),
-        most=max(most, 1),
-        sale_starts_at=package.sale_starts_at,
-        sale_ended_at=_last_minute(package.sale_ends_at),
-    )
-
-
-def _last_minute(ends_at: datetime | None) -> datetime | None:
-    """The end is exclusive; "until 23:59" is how people say midnight of the next day."""
-    return ends_at - timedelta(minutes=1) if ends_at else None
+def window_text(event: Event, starts: datetime | None, ends: datetime | None) -> str:
+    """`3 May 2030, 20:00 to 23:30 (Europe/Berlin)`, `from …` or `until …`; "" without bounds."""
+    zone, name = zone_of(event), event.timezone
+    if starts is None or ends is None:
+        word, only = ("from", starts) if ends is None else ("until", ends)
+        return f"{word} {moment_text(only, zone, name)}" if only else ""
+    first, last = starts.astimezone(zone), ends.astimezone(zone)
+    begins = f"{first.day} {first:%B %Y, %H:%M}"
+    if first.date() == last.date():
+        return f"{begins} to {last:%H:%M} ({zone_name(name)})"
+    return f"{begins} to {moment_text(ends, zone, name)}"
 
 
 def order_page(
-    view: OrderView, refunds: Sequence[Mapping[str, Any]], now: datetime, path: str
+    view: OrderView,
+    refunds: Sequence[Mapping[str, Any]],
+    answers: Answers,
+    now: datetime,
+    path: str,
 ) -> OrderPage:
     """An order as whoever knows its secret, the last word of `path`, sees it."""
     order, listing = view.order, view.listing
-    remaining_s = 0
-    if order.hold_expires_at is not None:
-        remaining_s = max(0, int((order.hold_expires_at - now).total_seconds()))
+    remaining_s = _remaining_s(order, now)
     state = order.status.value
     if order.status is OrderStatus.RESERVED and remaining_s == 0:
         state = "checking"
@@ -152,11 +74,18 @@ def order_page(
         payment_hash=order.payment_hash or "",
         bolt11=order.payment_request or "",
         remaining_s=remaining_s,
-        tickets=ticket_rows(view, offer is not None and offer.can_cancel),
+        tickets=ticket_rows(view, offer is not None and offer.can_cancel, answers),
         refunds=rows,
         offer=offer,
         is_event_cancelled=is_event_cancelled(view),
     )
+
+
+def _remaining_s(order: Order, now: datetime) -> int:
+    """Until the order's seats are let go."""
+    if order.hold_expires_at is None:
+        return 0
+    return max(0, int((order.hold_expires_at - now).total_seconds()))
 
 
 def _in_fiat(order: Order, lines: Sequence[OrderLine]) -> str | None:
@@ -181,8 +110,28 @@ def _package_name(listing: Listing | None, package_id: str | None) -> str:
     return package.name if package else "Ticket"
 
 
-def ticket_rows(view: OrderView, can_cancel: bool) -> list[TicketRow]:
+def answer_rows(stored: Sequence[Mapping[str, Any]]) -> list[AnswerRow]:
+    return [AnswerRow(str(row["label"]), answer_text(row["value"])) for row in stored]
+
+
+def answer_text(value: object) -> str:
+    """An answer in words: of a checkbox, of several choices, or as it was written."""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(part) for part in value)
+    return str(value)
+
+
+def _validity(listing: Listing | None, ticket: Ticket) -> str:
+    return window_text(listing.event, ticket.valid_from, ticket.valid_until) if listing else ""
+
+
+def ticket_rows(
+    view: OrderView, can_cancel: bool, answers: Answers | None = None
+) -> list[TicketRow]:
     """The order's tickets. `can_cancel`: whether the buyer may give back those not used yet."""
+    known = answers or {}
     return [
         TicketRow(
             id=ticket.id,
@@ -194,12 +143,15 @@ def ticket_rows(view: OrderView, can_cancel: bool) -> list[TicketRow]:
             can_cancel=can_cancel
             and ticket.status is TicketStatus.ACTIVE
             and ticket.number is not None,
+            is_addon=ticket.kind != ADMISSION,
+            validity=_validity(view.listing, ticket),
+            answers=answer_rows(known.get(ticket.id, ())),
         )
         for ticket in view.tickets
     ]
 
 
-def ticket_page(ticket: Ticket, listing: Listing) -> TicketPage:
+def ticket_page(ticket: Ticket, listing: Listing, answers: Answers) -> TicketPage:
     """A ticket as whoever knows its id sees it. A cancelled event cancels its unused tickets."""
     state = ticket.status
     if state is TicketStatus.ACTIVE and listing.event.status is EventStatus.CANCELLED:
@@ -212,6 +164,9 @@ def ticket_page(ticket: Ticket, listing: Listing) -> TicketPage:
         number=ticket.number,
         state=state.value,
         used_at=ticket.registered_at,
+        is_addon=ticket.kind != ADMISSION,
+        validity=_validity(listing, ticket),
+        answers=answer_rows(answers.get(ticket.id, ())),
     )
 
 

@@ -1,4 +1,4 @@
-"""What pages show of events, orders and tickets: plain values, ready to be printed.
+"""What pages show of orders and tickets: plain values, ready to be printed.
 
 Words stand in the templates, not here.
 """
@@ -46,51 +46,6 @@ class RefundRule:
 
 
 @dataclass(frozen=True)
-class PackageRow:
-    """A ticket type with its price and stock. `state`: open, not_yet, closed, sold_out."""
-
-    id: str
-    name: str
-    description: str
-    price: str
-    currency: str
-    price_sat: int | None
-    is_free: bool
-    state: str
-    left: int | None
-    least: int
-    most: int
-    sale_starts_at: datetime | None
-    sale_ended_at: datetime | None
-
-
-@dataclass(frozen=True)
-class EventPage(EventHead):
-    """`state`: open, not_yet, sold_out, closed, cancelled, ended."""
-
-    url: str
-    description_html: Markup
-    summary: str
-    banner: str | None
-    state: str
-    packages: Sequence[PackageRow]
-    rule: RefundRule
-    min_tickets: int | None
-
-    @property
-    def is_free(self) -> bool:
-        return all(package.is_free for package in self.packages)
-
-    @property
-    def is_open(self) -> bool:
-        return self.state == "open"
-
-    @property
-    def on_sale(self) -> list[PackageRow]:
-        return [package for package in self.packages if package.state == "open"]
-
-
-@dataclass(frozen=True)
 class OrderLineRow:
     name: str
     quantity: int
@@ -98,13 +53,26 @@ class OrderLineRow:
 
 
 @dataclass(frozen=True)
+class AnswerRow:
+    """What somebody answered to a question, as text."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
 class TicketRow:
+    """`validity`: when it may be used, "" for any time."""
+
     id: str
     number: int | None
     name: str
     package: str
     state: str
     can_cancel: bool = False
+    is_addon: bool = False
+    validity: str = ""
+    answers: Sequence[AnswerRow] = ()
 
 
 @dataclass(frozen=True)
@@ -244,4 +212,7 @@ class TicketPage:
     number: int | None
     state: str
     used_at: datetime | None
+    is_addon: bool = False
+    validity: str = ""
+    answers: Sequence[AnswerRow] = ()
     qr: Markup = field(default_factory=Markup)

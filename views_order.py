@@ -6,13 +6,15 @@ from decimal import Decimal
 from fastapi import APIRouter, Request, Response
 
 from . import clock
+from .crud import reading
 from .errors import NotFound
 from .models import clean_id
 from .orders.services import find_by_secret
 from .refunds.services import refunds_of_order
+from .tickets import responses
 from .tickets.qr import ticket_uri
 from .tickets.services import require_ticket
-from .views_build import fiat_text, order_page, shows_code, ticket_page
+from .views_build import Answers, fiat_text, order_page, shows_code, ticket_page
 from .views_rates import board, display_currency
 from .views_render import PageRoute, qr, secret_page
 
@@ -26,12 +28,21 @@ async def _worth(total_sat: int) -> str | None:
     return fiat_text(Decimal(total_sat) / rate, currency) if rate and total_sat else None
 
 
+async def _answers(ticket_ids: list[str]) -> Answers:
+    """What was answered for these tickets; who may see the tickets may see that."""
+    if not ticket_ids:
+        return {}
+    async with reading() as tx:
+        return await responses.of_tickets(tx, ticket_ids)
+
+
 @router.get("/o/{order_secret}", summary="An order, for who knows its secret")
 async def show_order(request: Request, order_secret: str) -> Response:
     secret = clean_id(order_secret, "This order")
     view = await find_by_secret(secret)
     refunds = await refunds_of_order(view.order.id)
-    page = order_page(view, refunds, clock.now(), f"/events/o/{secret}")
+    answers = await _answers([ticket.id for ticket in view.shown_tickets])
+    page = order_page(view, refunds, answers, clock.now(), f"/events/o/{secret}")
     if view.order.currency == "sat":
         page = replace(page, fiat=await _worth(view.order.total_sat))
     if page.state == "reserved" and page.bolt11:
@@ -46,7 +57,7 @@ async def show_ticket(request: Request, ticket_id: str) -> Response:
     ticket, listing = await require_ticket(clean_id(ticket_id, "This ticket"))
     if listing is None:
         raise NotFound("This ticket does not exist.")
-    page = ticket_page(ticket, listing)
+    page = ticket_page(ticket, listing, await _answers([ticket.id]))
     if shows_code(page.state):
         page = replace(page, qr=await qr(ticket_uri(ticket.id), "QR code of this ticket"))
     return secret_page(request, "ticket.html", {"ticket": page})

@@ -17,6 +17,7 @@ from lnbits.settings import settings
 from markupsafe import Markup
 from starlette.templating import Jinja2Templates
 
+from .actors import nobody_yet
 from .errors import InvalidInput, NotFound, TicketingError
 from .tickets.qr import qr_svg
 
@@ -127,7 +128,8 @@ class PageRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             try:
-                return await handler(request)
+                with nobody_yet():
+                    return await handler(request)
             except TicketingError as error:
                 return _gone(request, error)
             except RequestValidationError:

@@ -10,20 +10,28 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
 from lnbits.core.crud import get_wallets
+from lnbits.core.models import Account
 from lnbits.core.models.wallets import BaseWalletTypeInfo, KeyType
 from lnbits.decorators import (
     check_admin,
+    optional_user_id,
     require_base_admin_key,
     require_base_invoice_key,
 )
 from loguru import logger
 from starlette.exceptions import HTTPException
 
+from .actors import act_as, nobody_yet
 from .errors import Forbidden, InvalidInput, TicketingError
 
 # The host's own dependencies; rooms take them from here, so a host change touches one file.
 invoice_key = require_base_invoice_key
-instance_admin = check_admin
+
+
+async def instance_admin(account: Annotated[Account, Depends(check_admin)]) -> Account:
+    """The login of an administrator of this host."""
+    act_as(f"login:{account.id}")
+    return account
 
 
 async def admin_key(
@@ -36,6 +44,7 @@ async def admin_key(
     """
     if info.key_type is not KeyType.admin:
         raise Forbidden("Invalid adminkey.")
+    act_as(f"admin_key:{info.wallet.id}")
     return info
 
 
@@ -89,7 +98,8 @@ class DomainErrorRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             try:
-                return await handler(request)
+                with nobody_yet():
+                    return await handler(request)
             except TicketingError as error:
                 return refusal_response(error)
             except RequestValidationError as error:
@@ -122,6 +132,11 @@ def client_address(request: Request) -> str:
 async def wallets_of_user(user_id: str) -> list[str]:
     """Ids of all wallets a host user has."""
     return [wallet.id for wallet in await get_wallets(user_id)]
+
+
+async def optional_login(user_id: Annotated[str | None, Depends(optional_user_id)]) -> str | None:
+    """The host user who is logged in, None for everybody else. A wrong login is refused."""
+    return user_id
 
 
 async def optional_admin_wallet(

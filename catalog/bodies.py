@@ -3,12 +3,13 @@
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, StrictStr, validator
 
 from ..errors import InvalidInput
 from ..models import Body, Count, EventStatus, clean_text
+from .bodies_details import DESCRIBED, DetailFields
 from .bodies_policy import PolicyFields
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -65,19 +66,27 @@ class WaveBody(Body):
         return clean_date(value, "The sale dates of a ticket wave") if value else None
 
 
-class PromoBody(Body):
-    """A promo code of 1.6.9: percent off, 0 to 100."""
+def clean_promo_code(value: str) -> str:
+    """A code as it is stored: trimmed, upper case. Raises InvalidInput."""
+    code = clean_text(value, "A promo code", 64).upper()
+    if not code:
+        raise InvalidInput("A promo code may not be empty.")
+    return code
 
-    code: StrictStr
-    discount_percent: Decimal = Field(..., ge=0, le=100)
-    active: bool = True
+
+class PromoBody(Body):
+    """A promo code of 1.6.9. What it cannot say of a code (a window, limits, a sum instead of a
+    percentage) is kept, and such codes stay out of its list."""
+
+    code: StrictStr = Field(..., description="1 to 64 characters; upper and lower case are alike.")
+    discount_percent: Decimal = Field(
+        ..., ge=0, le=100, description="Percent off, 0 to 100; more than two decimals are cut."
+    )
+    active: bool = Field(True, description="An inactive code is refused like an unknown one.")
 
     @validator("code")
     def _code(cls, value: str) -> str:
-        code = clean_text(value, "A promo code", 64).upper()
-        if not code:
-            raise InvalidInput("A promo code may not be empty.")
-        return code
+        return clean_promo_code(value)
 
 
 class ExtraBody(Body):
@@ -131,7 +140,12 @@ class ExtraBody(Body):
         return "promo_codes" in self.__fields_set__
 
 
-class _Shared(PolicyFields):
+class _Shared(DetailFields, PolicyFields):
+    class Config:
+        fields: ClassVar[dict[str, Any]] = {
+            name: {"description": text} for name, text in DESCRIBED.items()
+        }
+
     @validator("amount_tickets", pre=True, check_fields=False)
     def _amount(cls, value: object) -> object:
         if value is None:
@@ -165,19 +179,17 @@ class _Shared(PolicyFields):
 class EventBody(_Shared):
     """A new event. `capacity` null is unlimited; absent it follows `amount_tickets`, else 1000."""
 
-    wallet: str | None = Field(None, max_length=128, description="Must be the key's own wallet.")
+    wallet: str | None = Field(None, max_length=128)
     name: StrictStr
     info: StrictStr = ""
-    closing_date: str | None = Field(
-        None, description="Last day of sale in `timezone`, YYYY-MM-DD."
-    )
-    event_start_date: str | None = Field(None, description="Needed without `starts_at`.")
+    closing_date: str | None = None
+    event_start_date: str | None = None
     event_end_date: str | None = None
     currency: str = "sat"
     allow_fiat: bool = False
     fiat_currency: str = Field("GBP", max_length=8)
     amount_tickets: Count | None = None
-    price_per_ticket: Decimal = Field(Decimal(0), ge=0, description="In `currency`; 0 is free.")
+    price_per_ticket: Decimal = Field(Decimal(0), ge=0)
     banner: str | None = None
     extra: ExtraBody = ExtraBody()
     capacity: Count | None = None

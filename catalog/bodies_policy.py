@@ -9,7 +9,7 @@ from pydantic.fields import ModelField
 
 from ..errors import InvalidInput
 from ..models import Body, Count
-from .models import MAX_DAYS_BEFORE, RefundTier
+from .tiers import MAX_DAYS_BEFORE, RefundTier
 from .times import clean_zone, read_moment
 
 MAX_TIERS = 10
@@ -38,14 +38,18 @@ class PolicyFields(Body):
         None, description="ISO 8601; without an offset it is local time in `timezone`."
     )
     ends_at: StrictStr | None = Field(None, description="As `starts_at`.")
-    buyer_can_cancel: StrictBool | None = None
+    buyer_can_cancel: StrictBool | None = Field(
+        None, description="Whether buyers may cancel; a new event lets them unless told not."
+    )
     refund_tiers: list[TierBody] | None = Field(
         None, description="At most 10; an empty list gives nothing back."
     )
     conditional: StrictBool | None = Field(
         None, description="Whether the event is cancelled below `min_tickets`."
     )
-    min_tickets: Count | None = None
+    min_tickets: Count | None = Field(
+        None, description="Tickets that must be sold for it to take place; a number alone means it."
+    )
 
     @validator("timezone")
     def _timezone(cls, value: str | None) -> str | None:

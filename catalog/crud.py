@@ -10,9 +10,9 @@ from .models import Event, Listing, Package
 # The guards of I1: one conditional UPDATE each, whose row count says who got the seats.
 # `ticket_seq` gives the order its block of ticket numbers in the same statement.
 HOLD_EVENT = """
-    UPDATE events.events SET held = held + :quantity, ticket_seq = ticket_seq + :quantity
+    UPDATE events.events SET held = held + :seats, ticket_seq = ticket_seq + :quantity
     WHERE id = :id AND status = 'published'
-      AND (capacity IS NULL OR sold + held + :quantity <= capacity)
+      AND (capacity IS NULL OR sold + held + :seats <= capacity)
     RETURNING ticket_seq
 """
 HOLD_PACKAGE = """
@@ -47,7 +47,7 @@ RETURN_PACKAGE = "UPDATE events.packages SET sold = sold - :quantity WHERE id = 
 _PACKAGE_COLUMNS = (
     "id event_id wave_id kind name description price_minor currency quantity_limit held sold"
     " display_order sale_starts_at sale_ends_at min_per_order max_per_order is_enabled is_hidden"
-    " version legacy"
+    " version legacy valid_from valid_until image_id"
 ).split()
 _LISTING = (
     "SELECT e.*, "  # noqa: S608  # own names
@@ -169,12 +169,6 @@ async def save_limit(tx: Tx, package_id: str, limit: int | None) -> int:
     )
 
 
-async def delete_unsold_package(tx: Tx, package_id: str) -> int:
-    return await tx.execute(
-        "DELETE FROM events.packages WHERE id = :id AND sold = 0 AND held = 0", {"id": package_id}
-    )
-
-
 async def delete_unsold_event(tx: Tx, event_id: str, wallet: str) -> int:
     return await tx.execute(
         "DELETE FROM events.events WHERE id = :id AND wallet = :wallet AND sold = 0 AND held = 0",
@@ -190,9 +184,10 @@ async def change_counter(tx: Tx, statement: str, row_id: str, quantity: int) -> 
     return await tx.execute(statement, {"id": row_id, "quantity": quantity}) == 1
 
 
-async def hold_event(tx: Tx, event_id: str, quantity: int) -> int | None:
-    """Hold seats; returns the last ticket number of the block given, None when refused."""
-    row: Row | None = await tx.fetch_one(HOLD_EVENT, {"id": event_id, "quantity": quantity})
+async def hold_event(tx: Tx, event_id: str, seats: int, quantity: int) -> int | None:
+    """Hold seats; returns the last of so many ticket numbers, None when refused."""
+    values = {"id": event_id, "seats": seats, "quantity": quantity}
+    row: Row | None = await tx.fetch_one(HOLD_EVENT, values)
     return int(row["ticket_seq"]) if row else None
 
 

@@ -1,9 +1,10 @@
 """SQL of how events end: cancelled by the organiser, or because too little was sold."""
 
-from datetime import datetime
+from datetime import datetime, timezone
 
 from ..clock import to_ms
 from ..crud import Tx
+from .models import Event
 
 # Only what nobody can still pay for is counted, and only once.
 MISS_MINIMUM = """
@@ -13,6 +14,40 @@ MISS_MINIMUM = """
     WHERE id = :id AND status = 'published' AND min_decided_at IS NULL
       AND held = 0 AND sold < min_tickets
 """
+
+# Not while orders are open, and only what is still as it was judged.
+COMPLETE_PAST = """
+    UPDATE events.events SET status = 'completed', version = version + 1
+    WHERE id = :id AND status = 'published' AND held = 0 AND version = :version
+"""
+
+
+async def complete_event(tx: Tx, event_id: str) -> bool:
+    """A published event is over; False in any other state."""
+    done = await tx.execute(
+        "UPDATE events.events SET status = 'completed', version = version + 1"
+        " WHERE id = :id AND status = 'published'",
+        {"id": event_id},
+    )
+    return done == 1
+
+
+async def list_maybe_past(tx: Tx, now: datetime) -> list[str]:
+    """Ids of published events without open orders that may be over; time zones are left out."""
+    rows = await tx.fetch_all(
+        "SELECT id FROM events.events WHERE status = 'published' AND held = 0"
+        " AND (ends_at <= :now OR (ends_at IS NULL AND substr(event_end_date, 1, 10) <= :day"
+        " AND substr(closing_date, 1, 10) <= :day)) ORDER BY id",
+        # Where the day began first it ends while it lasts in UTC: the same day may be over.
+        {"now": to_ms(now), "day": now.astimezone(timezone.utc).date().isoformat()},
+    )
+    return [str(row["id"]) for row in rows]
+
+
+async def complete_past(tx: Tx, event: Event) -> bool:
+    """It is over, unless somebody changed it meanwhile or has an order open."""
+    values = {"id": event.id, "version": event.version}
+    return await tx.execute(COMPLETE_PAST, values) == 1
 
 
 async def cancel_event(tx: Tx, event_id: str, now: datetime) -> None:

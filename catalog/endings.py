@@ -1,13 +1,17 @@
-"""How events end: judged by their minimum, and refunded when they were cancelled."""
+"""How events end: judged by their minimum, over when their time has passed, and refunded when they
+were cancelled."""
 
 from datetime import datetime
 
 from loguru import logger
 
+from ..audit.services import record
 from ..crud import Tx, reading, transaction
+from ..models import EventStatus
 from . import crud, crud_endings
+from .described import status_changed
 from .models import Event, Listing
-from .times import event_is_over_at, sales_close_at
+from .times import completes_at, event_is_over_at, sales_close_at
 
 
 async def decide_minimums(now: datetime) -> int:
@@ -35,6 +39,7 @@ async def _decide(tx: Tx, event_id: str, now: datetime) -> bool:
         return False
     missed = await crud_endings.miss_minimum(tx, event_id, now)
     if missed:
+        await record(tx, status_changed("cancel", event, EventStatus.CANCELLED.value))
         logger.info(f"events: {event_id} sold {event.sold} of {event.min_tickets}: cancelled")
     return missed
 
@@ -51,6 +56,31 @@ def _has_enough(event: Event) -> bool:
 def _is_over(event: Event, now: datetime) -> bool:
     over_at = event_is_over_at(event)
     return over_at is not None and now >= over_at
+
+
+async def complete_past(now: datetime) -> int:
+    """Published events that are over become completed; returns how many.
+
+    One with open orders waits until they are paid or lapse: what is paid in time gets its ticket.
+    """
+    async with reading() as tx:
+        found = await crud_endings.list_maybe_past(tx, now)
+    completed = 0
+    for event_id in found:
+        async with transaction() as tx:
+            completed += await _complete(tx, event_id, now)
+    return completed
+
+
+async def _complete(tx: Tx, event_id: str, now: datetime) -> bool:
+    event = await crud.get_event(tx, event_id)
+    at = completes_at(event) if event else None
+    if event is None or at is None or now < at:
+        return False
+    if not await crud_endings.complete_past(tx, event):
+        return False
+    await record(tx, status_changed("complete", event, EventStatus.COMPLETED.value))
+    return True
 
 
 async def to_refund(tx: Tx) -> list[tuple[str, str]]:

@@ -34,8 +34,8 @@ def wave_of(event: Event, package: Package) -> dict[str, Any]:
 
 def extra_of(event: Event, packages: list[Package]) -> dict[str, Any]:
     """1.6.9's `extra`: the stored settings and codes, with waves made from the packages."""
-    # A disabled package would be for sale in 1.6.9, which knows no such state.
-    waves = [wave_of(event, package) for package in packages if package.is_enabled]
+    # Disabled, hidden and add-on packages would be on sale in 1.6.9, as admission.
+    waves = [wave_of(event, package) for package in packages if package.is_wave]
     return {**event.extra, **_minimum(event), "ticket_waves": waves}
 
 

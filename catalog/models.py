@@ -3,49 +3,34 @@
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from ..clock import from_ms
 from ..crud import Row, from_legacy_time
 from ..models import LEGACY_UNLIMITED, EventStatus, to_major
+from .tiers import DEFAULT_REFUND_TIERS, read_tiers
+from .tiers import RefundTier as RefundTier
 
 UTC_NAME = "UTC"
-MAX_DAYS_BEFORE = 3650
+# What a package is: it opens the door, or it is something beside it.
+ADMISSION = "admission"
+ADDON = "addon"
 
 
-@dataclass(frozen=True)
-class RefundTier:
-    """Until so many days before the start, `percent` of the price comes back."""
-
-    days_before: int
-    percent: int
-
-
-DEFAULT_REFUND_TIERS = (RefundTier(7, 100), RefundTier(3, 50))
+class EventType(str, Enum):
+    CONFERENCE = "conference"
+    WORKSHOP = "workshop"
+    WEBINAR = "webinar"
+    SERIES = "series"
+    OTHER = "other"
 
 
-def read_tiers(stored: str | None) -> tuple[RefundTier, ...]:
-    """The tiers of an event, most days first; the default ones for NULL and for what cannot be
-    read, so that nobody loses a refund to a damaged row."""
-    if stored is None:
-        return DEFAULT_REFUND_TIERS
-    try:
-        loaded = json.loads(stored)
-        pairs = [(tier["days_before"], tier["percent"]) for tier in loaded]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return DEFAULT_REFUND_TIERS
-    if not isinstance(loaded, list) or not all(_is_tier(*pair) for pair in pairs):
-        return DEFAULT_REFUND_TIERS
-    return tuple(RefundTier(*pair) for pair in sorted(pairs, reverse=True))
+class Entry(str, Enum):
+    """Whether a ticket opens the door once, or again after its holder left."""
 
-
-def _is_tier(days_before: object, percent: object) -> bool:
-    return (
-        type(days_before) is int
-        and type(percent) is int
-        and 0 <= days_before <= MAX_DAYS_BEFORE
-        and 0 <= percent <= 100
-    )
+    ONCE = "once"
+    REENTRY = "reentry"
 
 
 def read_json(value: str | None) -> dict[str, Any]:
@@ -82,6 +67,21 @@ class Package:
     is_hidden: bool
     version: int
     legacy: dict[str, Any] = field(default_factory=dict)
+    # When its tickets open the door; the end is exclusive. None: any time.
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    # The host's asset with its picture.
+    image_id: str | None = None
+
+    @property
+    def is_wave(self) -> bool:
+        """Whether 1.6.9 may know of it: there every wave is on sale, to everybody, and admits."""
+        return self.is_enabled and not self.is_hidden and self.kind == ADMISSION
+
+    @property
+    def image_url(self) -> str | None:
+        """The path on this host where anybody may load its picture."""
+        return f"/api/v1/assets/{self.image_id}/data" if self.image_id else None
 
     @property
     def remaining(self) -> int | None:
@@ -118,6 +118,9 @@ class Package:
             is_hidden=bool(row["is_hidden"]),
             version=row["version"],
             legacy=read_json(row["legacy"]),
+            valid_from=from_ms(row["valid_from"]),
+            valid_until=from_ms(row["valid_until"]),
+            image_id=row["image_id"],
         )
 
 
@@ -155,6 +158,17 @@ class Event:
     min_decided_at: datetime | None = None
     cancelled_at: datetime | None = None
     refunds_booked_at: datetime | None = None
+    event_type: EventType = EventType.OTHER
+    location: str | None = None
+    is_online: bool = False
+    # Tickets one buyer may have over all orders; None: what the instance says.
+    max_per_buyer: int | None = None
+    login_required: bool = False
+    entry: Entry = Entry.ONCE
+    # Shown in the public list; one that is not can be read by whoever knows its id.
+    listed: bool = False
+    nostr_publish: bool = False
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_conditional(self) -> bool:
@@ -205,6 +219,15 @@ class Event:
             min_decided_at=from_ms(row["min_decided_at"]),
             cancelled_at=from_ms(row["cancelled_at"]),
             refunds_booked_at=from_ms(row["refunds_booked_at"]),
+            event_type=EventType(row["event_type"]),
+            location=row["location"],
+            is_online=bool(row["is_online"]),
+            max_per_buyer=row["max_per_buyer"],
+            login_required=bool(row["login_required"]),
+            entry=Entry(row["entry"]),
+            listed=bool(row["listed"]),
+            nostr_publish=bool(row["nostr_publish"]),
+            metadata=read_json(row["metadata"]),
         )
 
 
@@ -216,7 +239,8 @@ class Listing:
     packages: list[Package]
 
     def package(self, wanted: str | None) -> Package | None:
-        """A package by its id or by 1.6.9's wave id; without one the first that can be bought."""
+        """A package by its id or by 1.6.9's wave id; without one the first that anybody can buy
+        to be let in."""
         if wanted:
             return next((p for p in self.packages if wanted in (p.id, p.wave_id)), None)
-        return next((p for p in self.packages if p.is_enabled and not p.is_hidden), None)
+        return next((p for p in self.packages if p.is_wave), None)

@@ -9,7 +9,8 @@ from typing import Any
 
 from .bodies import EventBody, EventPatch, ExtraBody
 from .bodies_policy import PolicyFields
-from .models import Event, Listing, RefundTier
+from .models import Event, Listing
+from .tiers import RefundTier
 from .times import sales_close_at
 
 

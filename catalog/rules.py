@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InvalidInput
 from ..models import MAX_COUNT, EventStatus, Sales, minor_digits
 from .bodies import EventBody, WaveBody
-from .models import Event, Package
+from .models import ADMISSION, Event, Package
 from .schedule import Schedule
 from .times import day_end, day_start, zone_of
 
@@ -148,8 +148,9 @@ def package_sales(event: Event, package: Package, now: datetime) -> Sales:
 
 
 def event_sales(event: Event, packages: Sequence[Package], now: datetime) -> Sales:
-    """The state of the whole event: the best of its packages."""
-    states = {package_sales(event, package, now) for package in packages if not package.is_hidden}
+    """The state of the whole event: the best of the packages that let one in."""
+    shown = [p for p in packages if p.kind == ADMISSION and not p.is_hidden]
+    states = {package_sales(event, package, now) for package in shown}
     for state in (Sales.OPEN, Sales.NOT_YET, Sales.SOLD_OUT):
         if state in states:
             return state
@@ -158,5 +159,7 @@ def event_sales(event: Event, packages: Sequence[Package], now: datetime) -> Sal
 
 def seats_left(event: Event, package: Package) -> int | None:
     """Seats of a package that can still be held, under both limits; None when unlimited."""
+    if package.kind != ADMISSION:
+        return package.remaining
     known = [left for left in (event.remaining, package.remaining) if left is not None]
     return min(known) if known else None

@@ -12,19 +12,26 @@ from ..errors import EventCancelled, NotEnoughLeft, NotFound, NotOnSale, SoldOut
 from ..models import EventStatus
 from . import crud
 from .mirror import mirror_legacy
+from .models import ADMISSION
 
 
 @dataclass(frozen=True)
 class Seats:
-    """So many seats of one package."""
+    """So many seats of one package. An add-on (a drink, a shirt) takes none of the event."""
 
     event_id: str
     package_id: str
     quantity: int
+    kind: str = ADMISSION
+
+    @property
+    def of_event(self) -> int:
+        return self.quantity if self.kind == ADMISSION else 0
 
 
 def _per_event(lines: Sequence[Seats]) -> list[tuple[str, int]]:
-    return _summed((line.event_id, line.quantity) for line in lines)
+    """Events without a seat taken are in it, too: their status decides all the same."""
+    return _summed((line.event_id, line.of_event) for line in lines)
 
 
 def _per_package(lines: Sequence[Seats]) -> list[tuple[str, int]]:
@@ -44,12 +51,12 @@ async def hold(tx: Tx, seats: Seats) -> int:
     Raises SoldOut, NotEnoughLeft, NotOnSale, EventCancelled or NotFound; the caller's
     transaction then rolls back.
     """
-    last_number = await crud.hold_event(tx, seats.event_id, seats.quantity)
+    last_number = await crud.hold_event(tx, seats.event_id, seats.of_event, seats.quantity)
     if last_number is not None and await crud.hold_package(
         tx, seats.event_id, seats.package_id, seats.quantity
     ):
         return last_number
-    taken = seats.quantity if last_number is not None else 0
+    taken = seats.of_event if last_number is not None else 0
     raise await _refusal(tx, seats, taken)
 
 
@@ -64,7 +71,7 @@ async def _refusal(tx: Tx, seats: Seats, taken: int) -> Exception:
         return EventCancelled()
     if event.status is not EventStatus.PUBLISHED or not package.is_enabled:
         return NotOnSale("This ticket is not on sale.")
-    event_left = None if event.remaining is None else event.remaining + taken
+    event_left = event.remaining + taken if event.remaining is not None and seats.of_event else None
     left = min(n for n in (event_left, package.remaining, seats.quantity) if n is not None)
     return NotEnoughLeft(left) if left > 0 else SoldOut()
 

@@ -1,18 +1,22 @@
-"""Organiser's use cases: make, change, cancel and delete events; read listings."""
+"""Organiser's use cases: make, cancel and delete events; read listings."""
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from ..audit.services import record
 from ..clock import to_ms
 from ..crud import Tx, legacy_time, reading, short_id, transaction
-from ..errors import EventCancelled, Forbidden, HasSales, NotFound, NotOnSale
+from ..errors import Forbidden, HasSales, NotFound
 from ..models import EventStatus, to_major
-from . import crud, crud_endings, rules
+from . import crud, crud_endings, crud_options, crud_packages, rules
 from .bodies import EventBody, PromoBody
+from .described import event_deleted, listing_made, status_changed
+from .details import new_details
 from .mirror import mirror_legacy
-from .models import Event, Listing
+from .models import Event, Listing, Package
 from .policy import new_policy
 from .rules import Currencies, PackageDraft
 from .schedule import Schedule, new_schedule
@@ -25,7 +29,14 @@ class Codes(Protocol):
         self, tx: Tx, event_id: str, codes: Sequence[PromoBody], now: datetime
     ) -> None: ...
 
-    async def forget(self, tx: Tx, event_id: str) -> None: ...
+    async def copy(
+        self, tx: Tx, event_id: str, new_event_id: str, packages: Mapping[str, str], now: datetime
+    ) -> None:
+        """Give a copy of an event the same codes, without their uses. `packages`: the copy's
+        package ids by those of the event."""
+
+    async def forget(self, tx: Tx, event_id: str) -> None:
+        """Of a deleted event nothing is left, the uses of its codes included."""
 
 
 class Money(Protocol):
@@ -52,6 +63,12 @@ async def require_listing(event_id: str) -> Listing:
     return listing
 
 
+async def require_own(event_id: str, wallet: str) -> Event:
+    """An event of this wallet. Raises NotFound, or Forbidden when it lies in another."""
+    async with reading() as tx:
+        return await own_event(tx, event_id, wallet)
+
+
 async def list_listings(wallets: Sequence[str]) -> list[Listing]:
     """All events of some wallets with their packages, newest first."""
     if not wallets:
@@ -59,10 +76,15 @@ async def list_listings(wallets: Sequence[str]) -> list[Listing]:
     async with reading() as tx:
         events = await crud.list_events(tx, wallets)
         packages = await crud.list_packages(tx, wallets)
-    return [
-        Listing(event, [package for package in packages if package.event_id == event.id])
-        for event in events
-    ]
+    return with_packages(events, packages)
+
+
+def with_packages(events: Sequence[Event], packages: Sequence[Package]) -> list[Listing]:
+    """Each event with its own packages; both keep their order."""
+    of_event: dict[str, list[Package]] = defaultdict(list)
+    for package in packages:
+        of_event[package.event_id].append(package)
+    return [Listing(event, of_event[event.id]) for event in events]
 
 
 async def create_event(
@@ -81,6 +103,7 @@ async def create_event(
         **_new_row(event_id, wallet, body, drafts, now),
         **schedule.columns(),
         **new_policy(body),
+        **new_details(body),
         "closing_date": _closing_day(body, drafts, schedule),
     }
     async with transaction() as tx:
@@ -89,7 +112,9 @@ async def create_event(
             await crud.insert_package(tx, new_package_row(event_id, draft, position, now))
         await codes.replace(tx, event_id, body.extra.promo_codes, now)
         await mirror_legacy(tx, event_id)
-        return await _reread(tx, event_id)
+        listing = await reread(tx, event_id)
+        await record(tx, listing_made("create", listing))
+        return listing
 
 
 def _new_row(
@@ -159,35 +184,29 @@ async def cancel_event(event_id: str, wallet: str, money: Money, now: datetime) 
     """Stop all sales; what was paid is refunded in the background. Payments of open orders that
     still arrive become refunds as well. Asked again it looks for orders left over."""
     async with transaction() as tx:
-        await own_event(tx, event_id, wallet)
+        event = await lock_event(tx, event_id, wallet)
         await crud_endings.cancel_event(tx, event_id, now)
-        listing = await _reread(tx, event_id)
+        await record(tx, status_changed("cancel", event, EventStatus.CANCELLED.value))
+        listing = await reread(tx, event_id)
     money.look()
     return listing
 
 
-async def publish_event(event_id: str, wallet: str) -> Listing:
-    """A draft goes on sale; a published event stays as it is. Raises EventCancelled, NotOnSale."""
+async def delete_event(event_id: str, wallet: str, codes: Codes, money: Money) -> list[str]:
+    """Remove an event nothing was sold or is being bought of, and all that is its own. Returns
+    the pictures nobody shows any more. Raises HasSales otherwise."""
     async with transaction() as tx:
-        event = await own_event(tx, event_id, wallet)
-        if event.status is EventStatus.CANCELLED:
-            raise EventCancelled
-        if event.status is EventStatus.COMPLETED:
-            raise NotOnSale("This event is over.")
-        await crud.publish_event(tx, event_id)
-        return await _reread(tx, event_id)
-
-
-async def delete_event(event_id: str, wallet: str, codes: Codes, money: Money) -> None:
-    """Remove an event nothing was sold or is being bought of. Raises HasSales otherwise."""
-    async with transaction() as tx:
-        await own_event(tx, event_id, wallet)
+        event = await lock_event(tx, event_id, wallet)
         if await money.is_behind(tx, event_id):
             raise HasSales("Money of this event is owed or was paid back. Cancel it instead.")
         if await crud.delete_unsold_event(tx, event_id, wallet) != 1:
             raise HasSales("Tickets of this event are sold or being bought. Cancel it instead.")
+        images = await crud_packages.list_images(tx, event_id)
+        await crud_options.delete_of_event(tx, event_id)
         await crud.delete_packages(tx, event_id)
         await codes.forget(tx, event_id)
+        await record(tx, event_deleted(event))
+    return images
 
 
 async def own_event(tx: Tx, event_id: str, wallet: str) -> Event:
@@ -200,7 +219,13 @@ async def own_event(tx: Tx, event_id: str, wallet: str) -> Event:
     return event
 
 
-async def _reread(tx: Tx, event_id: str) -> Listing:
+async def lock_event(tx: Tx, event_id: str, wallet: str) -> Event:
+    """The same as nobody else changes it until the commit."""
+    await crud_packages.lock_event(tx, event_id, wallet)
+    return await own_event(tx, event_id, wallet)
+
+
+async def reread(tx: Tx, event_id: str) -> Listing:
     listing = await read_listing(tx, event_id)
     if listing is None:
         raise NotFound("This event does not exist.")

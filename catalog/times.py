@@ -11,7 +11,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ..errors import InvalidInput
-from .models import UTC_NAME, Event, Package
+from .models import ADMISSION, UTC_NAME, Event, Package
 
 _ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 # Files beside the zones: another leap second count, no zone at all, or whatever this machine has.
@@ -136,13 +136,26 @@ def event_is_over_at(event: Event) -> datetime | None:
     return event.ends_at or day_end(event.event_end_date, zone_of(event))
 
 
+def completes_at(event: Event) -> datetime | None:
+    """From when on a published event counts as completed. None for no date.
+
+    1.6.9 sells until the closing date whatever the days of the event are, and its organisers use
+    that, so an event without an exact end lasts as long as its sale.
+    """
+    if event.ends_at:
+        return event.ends_at
+    ends = (event_is_over_at(event), day_end(event.closing_date, zone_of(event)))
+    known = [end for end in ends if end is not None]
+    return max(known) if len(known) == len(ends) else None
+
+
 def sales_close_at(event: Event, packages: Sequence[Package]) -> datetime | None:
     """From when on no date lets anything be bought, as `rules.package_sales` reads them.
 
     None: no date ends the sale.
     """
     closings = [day_end(event.closing_date, zone_of(event))]
-    ends = [package.sale_ends_at for package in packages if package.is_enabled]
+    ends = [p.sale_ends_at for p in packages if p.is_enabled and p.kind == ADMISSION]
     last = [end for end in ends if end is not None]
     if last and len(last) == len(ends):
         closings.append(max(last))

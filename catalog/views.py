@@ -8,44 +8,11 @@ from ..clock import iso
 from ..models import EventStatus
 from . import rules
 from .mirror import extra_of
-from .models import Listing, Package
+from .models import Listing
+from .options import Options
+from .views_packages import organiser_package_view, package_view
 
 _PUBLIC_EXTRA = ("conditional", "min_tickets", "email_notifications", "nostr_notifications")
-
-
-def package_view(listing: Listing, package: Package, now: datetime) -> dict[str, Any]:
-    """A package for everybody: `remaining` is the only figure."""
-    return {
-        "id": package.id,
-        "wave_id": package.wave_id,
-        "kind": package.kind,
-        "name": package.name,
-        "description": package.description,
-        "price": package.price,
-        "currency": package.currency,
-        "remaining": rules.seats_left(listing.event, package),
-        "sales": rules.package_sales(listing.event, package, now).value,
-        "sale_starts_at": iso(package.sale_starts_at),
-        "sale_ends_at": iso(package.sale_ends_at),
-        "min_per_order": package.min_per_order,
-        "max_per_order": package.max_per_order,
-        "display_order": package.display_order,
-        "options": [],
-    }
-
-
-def organiser_package_view(listing: Listing, package: Package, now: datetime) -> dict[str, Any]:
-    """A package with its counters."""
-    return {
-        **package_view(listing, package, now),
-        "remaining": package.remaining,
-        "quantity_limit": package.quantity_limit,
-        "sold": package.sold,
-        "held": package.held,
-        "is_enabled": package.is_enabled,
-        "is_hidden": package.is_hidden,
-        "version": package.version,
-    }
 
 
 def _common(listing: Listing, now: datetime) -> dict[str, Any]:
@@ -71,28 +38,42 @@ def _common(listing: Listing, now: datetime) -> dict[str, Any]:
         "fiat_currency": event.fiat_currency,
         "price_per_ticket": first.price if first else event.price_per_ticket,
         "banner": event.banner,
+        "event_type": event.event_type.value,
+        "location": event.location,
+        "is_online": event.is_online,
+        "max_per_buyer": event.max_per_buyer,
+        "login_required": event.login_required,
         "status": event.status.value,
         "sales": rules.event_sales(event, listing.packages, now).value,
     }
 
 
-def public_view(listing: Listing, now: datetime) -> dict[str, Any]:
+def public_view(listing: Listing, now: datetime, options: Options) -> dict[str, Any]:
     """`GET /events/{id}`: 1.6.9's fields without its leaks, plus status, sales and packages."""
     event = listing.event
     shown = [p for p in listing.packages if p.is_enabled and not p.is_hidden]
     legacy_extra = extra_of(event, shown)
     extra = {name: legacy_extra[name] for name in _PUBLIC_EXTRA if name in legacy_extra}
-    for wave, package in zip(legacy_extra["ticket_waves"], shown, strict=True):
+    waves = [package for package in shown if package.is_wave]
+    for wave, package in zip(legacy_extra["ticket_waves"], waves, strict=True):
         wave["amount_tickets"] = rules.seats_left(event, package)
         wave.pop("sold")
     return {
         **_common(listing, now),
         "extra": {**extra, "ticket_waves": legacy_extra["ticket_waves"], "promo_codes": []},
-        "packages": [package_view(listing, package, now) for package in shown],
+        "packages": [package_view(listing, package, now, options) for package in shown],
     }
 
 
-def organiser_view(listing: Listing, now: datetime) -> dict[str, Any]:
+def listed_view(listing: Listing, now: datetime) -> dict[str, Any]:
+    """The same in the public list, without what the packages ask."""
+    view = public_view(listing, now, {})
+    for package in view["packages"]:
+        del package["options"]
+    return view
+
+
+def organiser_view(listing: Listing, now: datetime, options: Options) -> dict[str, Any]:
     """An event for its organiser: all of 1.6.9's columns, counters and codes."""
     event = listing.event
     return {
@@ -106,6 +87,12 @@ def organiser_view(listing: Listing, now: datetime) -> dict[str, Any]:
         "held": event.held,
         "remaining": event.remaining,
         "version": event.version,
+        "entry": event.entry.value,
+        "listed": event.listed,
+        "nostr_publish": event.nostr_publish,
+        "metadata": event.metadata,
         "extra": extra_of(event, listing.packages),
-        "packages": [organiser_package_view(listing, p, now) for p in listing.packages],
+        "packages": [
+            organiser_package_view(listing, package, now, options) for package in listing.packages
+        ],
     }

@@ -1,6 +1,7 @@
 """Request bodies of buying: API.md's, which contains 1.6.9's."""
 
 import re
+from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, StrictInt, StrictStr, validator
@@ -68,6 +69,9 @@ class AttendeeBody(Body):
     name: StrictStr
     email: StrictStr = ""
     nostr_identifier: str | None = None
+    responses: dict[str, Any] | None = Field(
+        None, description="Answers of this attendee, by option id."
+    )
 
     _name = validator("name", allow_reuse=True)(clean_name)
     _email = validator("email", allow_reuse=True)(clean_email)
@@ -86,6 +90,9 @@ class PurchaseBody(Body):
     refund_address: str | None = None
     nostr_identifier: str | None = None
     attendees: list[AttendeeBody] = Field([], description="At most one per ticket.")
+    responses: dict[str, Any] = Field(
+        {}, description="Answers for all tickets, by option id: text, true/false, or choices."
+    )
     payment_method: str = Field("lightning", max_length=32)
     fiat_provider: str | None = Field(None, max_length=32)
 
@@ -124,7 +131,12 @@ class PurchaseBody(Body):
         return None
 
     def request(
-        self, event_id: str, address: str, idempotency_key: str | None, origin: str
+        self,
+        event_id: str,
+        address: str,
+        idempotency_key: str | None,
+        origin: str,
+        user_id: str | None = None,
     ) -> PurchaseRequest:
         """The checked wish. Raises InvalidInput when more people are named than tickets bought."""
         if len(self.attendees) > self.quantity:
@@ -133,11 +145,15 @@ class PurchaseBody(Body):
             event_id=event_id,
             quantity=self.quantity,
             buyer=Attendee(self.name, self.email, self.nostr_identifier),
-            attendees=[Attendee(a.name, a.email, a.nostr_identifier) for a in self.attendees],
+            attendees=[
+                Attendee(a.name, a.email, a.nostr_identifier, a.responses) for a in self.attendees
+            ],
             package_ref=self.package_id or self.ticket_wave_id,
             promo_code=self.promo_code,
             refund_address=self.refund_address,
             address=address,
             idempotency_key=clean_idempotency_key(idempotency_key),
             origin=origin,
+            user_id=user_id,
+            responses=self.responses,
         )

@@ -77,6 +77,17 @@ async def count_open(tx: Tx, event_id: str, buyer_key: str | None, address: str)
     return (int(row["by_buyer"]), int(row["by_address"])) if row else (0, 0)
 
 
+async def count_tickets_of_buyer(tx: Tx, event_id: str, buyer_key: str | None) -> int:
+    """Tickets of an event that a buyer has or holds, over all orders."""
+    row = await tx.fetch_one(
+        "SELECT COUNT(*) AS total FROM events.orders o JOIN events.ticket t ON t.order_id = o.id"
+        " WHERE o.buyer_key = :buyer_key AND o.status IN ('reserved', 'confirmed')"
+        " AND t.event = :event_id AND t.status IN ('reserved', 'active', 'used')",
+        {"buyer_key": buyer_key or "", "event_id": event_id},
+    )
+    return int(row["total"]) if row else 0
+
+
 async def attach_invoice(
     tx: Tx, order_id: str, payment_hash: str, payment_request: str
 ) -> Order | None:

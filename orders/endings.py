@@ -1,7 +1,10 @@
 """How a confirmed order ends: its tickets are cancelled, its money goes back."""
 
+from datetime import datetime
+
 from ..crud import Tx
 from ..models import OrderStatus
+from ..promos import services as promos
 from . import crud
 from .models import Order, OrderLine
 
@@ -19,9 +22,12 @@ async def lines_of(tx: Tx, order_id: str) -> list[OrderLine]:
     return await crud.get_lines(tx, order_id)
 
 
-async def end(tx: Tx, order: Order, to: OrderStatus) -> None:
-    """No ticket of the order is left. Its buyer may order again with the same key."""
+async def end(tx: Tx, order: Order, to: OrderStatus, now: datetime) -> None:
+    """No ticket of the order is left: its promo code may be used again, and its buyer may order
+    again with the same key."""
     await crud.move(tx, order.id, OrderStatus.CONFIRMED, to)
+    if order.promo_code:
+        await promos.free_use(tx, order.id, now)
     await crud.free_idempotency_key(tx, order.id)
 
 

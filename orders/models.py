@@ -1,7 +1,7 @@
 """Rows of `events.orders` and `events.order_lines`, and what is asked for when buying."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -78,6 +78,7 @@ class OrderLine:
     order_id: str
     event_id: str
     package_id: str
+    kind: str
     quantity: int
     unit_price_minor: int
     currency: str
@@ -87,7 +88,7 @@ class OrderLine:
 
     @property
     def seats(self) -> Seats:
-        return Seats(self.event_id, self.package_id, self.quantity)
+        return Seats(self.event_id, self.package_id, self.quantity, self.kind)
 
     @classmethod
     def from_row(cls, row: Row) -> "OrderLine":
@@ -96,6 +97,7 @@ class OrderLine:
             order_id=row["order_id"],
             event_id=row["event_id"],
             package_id=row["package_id"] or "",
+            kind=row["kind"],
             quantity=row["quantity"],
             unit_price_minor=row["unit_price_minor"],
             currency=row["currency"],
@@ -118,6 +120,8 @@ class Attendee:
     name: str
     email: str
     nostr_identifier: str | None = None
+    # Answers to the package's questions, by option id.
+    responses: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,10 +138,16 @@ class PurchaseRequest:
     address: str
     idempotency_key: str | None
     origin: str
+    # The host's login, when there is one.
+    user_id: str | None = None
+    # Answers for all tickets; an attendee's own come on top.
+    responses: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def buyer_key(self) -> str | None:
-        """Who this is, as far as they said: orders are bounded per buyer by it."""
+        """Who this is, as far as they said: orders and tickets are bounded per buyer by it."""
+        if self.user_id:
+            return f"user:{self.user_id}"
         if self.buyer.email:
             return f"email:{self.buyer.email.lower()}"
         if self.buyer.nostr_identifier:

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from ..catalog.models import Listing, Package
+from ..catalog.models import Event, Listing, Package
 from ..catalog.rules import package_sales, seats_left
 from ..errors import (
     EventCancelled,
     InvalidInput,
+    LoginRequired,
+    MaxPerBuyer,
     NotEnoughLeft,
     NotFound,
     NotOnSale,
@@ -42,7 +44,7 @@ def _wanted(listing: Listing, reference: str | None, now: datetime) -> Package |
     """The named package; without a name the first that is open, as 1.6.9 picks the open wave."""
     if reference:
         return listing.package(reference)
-    shown = [p for p in listing.packages if p.is_enabled and not p.is_hidden]
+    shown = [package for package in listing.packages if package.is_wave]
     for package in shown:
         if package_sales(listing.event, package, now) is Sales.OPEN:
             return package
@@ -63,6 +65,23 @@ def check_contact(listing: Listing, request: PurchaseRequest) -> None:
     """Raises InvalidInput when the event sends its tickets by mail and no address is given."""
     if listing.event.extra.get("email_notifications") and not request.buyer.email:
         raise InvalidInput("This event sends tickets by e-mail: please give an address.")
+
+
+def check_login(event: Event, request: PurchaseRequest) -> None:
+    """Raises LoginRequired when the event sells to logins of this host only."""
+    if event.login_required and not request.user_id:
+        raise LoginRequired("Please log in to buy tickets of this event.")
+
+
+def check_per_buyer(had: int, request: PurchaseRequest, most: int) -> None:
+    """Raises MaxPerBuyer when a buyer would have more tickets than one may; InvalidInput when
+    nobody could tell who buys."""
+    if request.buyer_key is None:
+        raise InvalidInput("Please give an e-mail address: tickets are limited per buyer.")
+    if had + request.quantity > most:
+        left = max(0, most - had)
+        more = f"You have {had} already, so {left} more." if had else ""
+        raise MaxPerBuyer(f"At most {most} tickets per buyer. {more}".strip(), remaining=left)
 
 
 def check_total(total_sat: int) -> None:

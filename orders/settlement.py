@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from .. import clock
 from ..catalog import seats
 from ..crud import Tx, reading, transaction
 from ..models import OrderStatus
+from ..promos import services as promos
 from ..tickets import services as tickets
 from . import crud, invoicing
 from .live import announce
@@ -83,6 +85,8 @@ async def _settle(tx: Tx, found: OrderWithLines, receipt: _Receipt, debts: Debts
         if not await take_seats(tx, _seats(found.lines)):
             return await _owe(tx, found, receipt, debts, "no_seat_left")
         if await _issue(tx, order, paid):
+            if expected is OrderStatus.EXPIRED and order.promo_code:
+                await promos.retake_use(tx, order.id)
             return Outcome.CONFIRMED
         await seats.give_back(tx, _seats(found.lines))
         return await _owe(tx, found, receipt, debts, "tickets_missing")
@@ -119,6 +123,8 @@ async def _owe(
 ) -> Outcome:
     await crud.move(tx, found.order.id, OrderStatus.CONFIRMED, OrderStatus.REFUND_DUE)
     await tickets.cancel_order(tx, found.order.id)
+    if found.order.promo_code:
+        await promos.free_use(tx, found.order.id, receipt.now)
     if await seats.is_cancelled(tx, _seats(found.lines)):
         reason = "event_cancelled"
     await debts.owe(tx, _debt(found, receipt, reason), receipt.now)
@@ -148,6 +154,8 @@ async def expire(order: Order, status: OrderStatus = OrderStatus.EXPIRED) -> boo
             return False
         lines = await crud.get_lines(tx, order.id)
         await seats.release(tx, _seats(lines))
+        if order.promo_code:
+            await promos.free_use(tx, order.id, clock.now())
         if status is OrderStatus.CANCELLED:
             await tickets.cancel_order(tx, order.id)
             # The buyer may try again with the same key.

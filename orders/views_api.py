@@ -10,7 +10,7 @@ from .. import clock
 from ..clock import iso
 from ..errors import NotFound
 from ..models import Body, OrderStatus, clean_id
-from ..web import Limit, Offset, admin_key, api_router, client_address
+from ..web import Limit, Offset, admin_key, api_router, client_address, optional_login
 from . import checkout, services
 from .bodies import PurchaseBody
 from .live import nudges, waiting_for
@@ -61,11 +61,11 @@ async def buy(
     event_id: str,
     body: PurchaseBody,
     request: Request,
+    user_id: Annotated[str | None, Depends(optional_login)],
     idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
 ) -> dict[str, Any]:
-    wish = body.request(
-        clean_id(event_id, "This event"), client_address(request), idempotency_key, "api"
-    )
+    wanted = clean_id(event_id, "This event")
+    wish = body.request(wanted, client_address(request), idempotency_key, "api", user_id)
     return purchase_answer(await checkout.place_order(wish, clock.now()))
 
 

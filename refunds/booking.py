@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..audit import services as audit
 from ..catalog import seats
 from ..clock import to_ms
 from ..crud import Tx, short_id
@@ -13,7 +14,7 @@ from ..orders.models import FREE, Debt, Order
 from ..settings import secret_key, sha256_hex
 from ..tickets import services as tickets
 from ..tickets.models import Ticket
-from . import crud
+from . import crud, trail
 from .models import BY_HAND_METHODS, LIGHTNING, Refund, RefundStatus
 from .rules import share_sat
 
@@ -36,6 +37,15 @@ class Return:
     @property
     def amount_sat(self) -> int:
         return sum(share_sat(ticket.price_sat, self.percent) for ticket in self.tickets)
+
+    def terms(self, refund_id: str | None) -> dict[str, object]:
+        """What the log tells of it."""
+        return {
+            "percent": self.percent,
+            "amount_sat": self.amount_sat,
+            "reason": self.reason,
+            "refund_id": refund_id,
+        }
 
 
 def claim_secret(refund_id: str) -> str:
@@ -83,8 +93,11 @@ async def take_back(tx: Tx, wanted: Return, now: datetime) -> Refund | None:
             raise LookupError(ticket.id)
     await seats.give_back(tx, [_seat(ticket) for ticket in wanted.tickets])
     left = [t for t in await tickets.order_tickets(tx, wanted.order.id) if t.status in VALID]
-    if not left:
-        await endings.end(tx, wanted.order, await _ending(tx, wanted.order))
+    ending = None if left else await _ending(tx, wanted.order)
+    if ending is not None:
+        await endings.end(tx, wanted.order, ending, now)
+    terms = wanted.terms(refund_id)
+    await audit.record(tx, trail.taken_back(wanted.order, wanted.tickets, terms, ending))
     return await crud.get_refund(tx, refund_id) if refund_id else None
 
 
@@ -108,7 +121,7 @@ async def _record(tx: Tx, wanted: Return, now: datetime) -> str:
 
 
 def _seat(ticket: Ticket) -> seats.Seats:
-    return seats.Seats(ticket.event_id, ticket.package_id or "", 1)
+    return seats.Seats(ticket.event_id, ticket.package_id or "", 1, ticket.kind)
 
 
 async def _ending(tx: Tx, order: Order) -> OrderStatus:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ..actors import BUYER, act_as
 from ..catalog.models import Event
 from ..catalog.services import read_listing
 from ..catalog.times import event_begins_at
@@ -140,6 +141,9 @@ async def _cancel(tx: Tx, known: Order, ticket_id: str | None, by: By, now: date
     if order is None or not valid:
         return await _told_again(tx, known, chosen, whole=ticket_id is None)
     by_organiser = by.wallet is not None and not orders.owns(order, by.secret)
+    if not by_organiser:
+        # Also for who shows both credentials: it is done by the buyer's rules.
+        act_as(BUYER)
     event = await _event(tx, order)
     percent = _percent(event, order, by, now) if by_organiser else _policy(event, order, now)
     _check_used(valid, by_organiser)

@@ -8,11 +8,13 @@ from typing import Any
 from loguru import logger
 
 from .. import clock
+from ..actors import BUYER, act_as
+from ..audit import services as audit
 from ..catalog.services import read_listing
 from ..crud import reading, transaction
 from ..errors import InvalidInput, PayoutRefused, TicketingError
 from ..settings import secret_key
-from . import crud, payouts, services
+from . import crud, payouts, services, trail
 from .bodies import clean_destination
 from .models import Invoice, Refund, RefundStatus
 from .paying import get, pay_destination, settled_error
@@ -49,6 +51,7 @@ async def claim_by_text(secret: str, text: str) -> Refund:
     that could not be paid keeps its claim.
     """
     refund = await services.find_by_claim(secret)
+    act_as(BUYER)
     invoice = payouts.read_invoice(text)
     if invoice is not None:
         return _or_problem(await services.claim_with(refund, invoice))
@@ -59,6 +62,8 @@ async def claim_by_text(secret: str, text: str) -> Refund:
         raise InvalidInput("Please paste an invoice, a lightning address or an LNURL.")
     async with transaction() as tx:
         changed = await crud.set_destination(tx, refund.id, destination)
+        if changed is not None:
+            await audit.record(tx, trail.redirected("claim", refund, changed))
     if changed is None:
         raise settled_error(await get(refund.id))
     return _or_problem(await pay_destination(changed, clock.now()))
@@ -117,6 +122,7 @@ async def lud03_callback(secret: str, k1: str, pr: str) -> dict[str, Any]:
         return _error("The invoice could not be read.")
     if invoice.payment_hash == refund.payment_hash and not refund.is_claimable:
         return {"status": "OK"}
+    act_as(BUYER)
     task = asyncio.ensure_future(services.claim_with(refund, invoice))
     _paying.add(task)
     task.add_done_callback(_forget)

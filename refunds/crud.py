@@ -171,10 +171,10 @@ async def mark_unpaid(
 
 async def note_attempt(
     tx: Tx, refund: Refund, to: RefundStatus, problem: Problem, at: tuple[datetime, datetime | None]
-) -> None:
-    """An attempt ended before there was an invoice. `at`: now, and when to try again."""
+) -> bool:
+    """An attempt without an invoice ended: whether it counts. `at`: now, when to try again."""
     now, next_attempt_at = at
-    await tx.execute(
+    changed = await tx.execute(
         "UPDATE events.refunds SET status = :to, attempts = attempts + 1, attempted_at = :now,"
         " error_code = :code, error = :message, next_attempt_at = :next_at"
         " WHERE id = :id AND status = :known AND attempts = :attempts"
@@ -191,6 +191,7 @@ async def note_attempt(
             "destination": refund.destination,
         },
     )
+    return changed == 1
 
 
 async def set_destination(tx: Tx, refund_id: str, destination: str | None) -> Refund | None:

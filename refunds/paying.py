@@ -14,11 +14,12 @@ from loguru import logger
 from sqlalchemy.exc import IntegrityError
 
 from .. import clock
+from ..audit import services as audit
 from ..crud import Tx, reading, transaction
 from ..errors import NotFound, PayoutRefused, RefundSettled
 from ..orders import endings
 from ..tickets import services as tickets
-from . import crud, payouts, rules
+from . import crud, payouts, rules, trail
 from .models import Invoice, Problem, Refund, RefundStatus
 from .payouts import Attempt, Ending
 from .problems import problem
@@ -68,6 +69,7 @@ async def _check_earlier(refund: Refund, now: datetime) -> None:
         raise RefundSettled(_BEING_PAID)
     async with transaction() as tx:
         if await crud.mark_paid(tx, refund.id, payment_hash, attempt.fee_msat, (now, True)):
+            await audit.record(tx, trail.paid(refund))
             await paid_back(tx, refund)
     raise RefundSettled(_PAID_ALREADY)
 
@@ -111,6 +113,8 @@ async def _take(refund: Refund, invoice: Invoice) -> Refund:
     try:
         async with transaction() as tx:
             taken = await crud.take(tx, refund, invoice, clock.now())
+            if taken is not None:
+                await audit.record(tx, trail.taken(refund, taken))
     except IntegrityError as exc:
         # The unique index on the payment hash: it pays another refund.
         raise PayoutRefused("invoice_used", problem("invoice_used").message) from exc
@@ -146,7 +150,8 @@ async def pay_destination(refund: Refund, now: datetime) -> Refund:
         failed = Problem(refusal.code, refusal.message)
         status, next_attempt_at = _after_failure(refund, refund.attempts + 1, now)
         async with transaction() as tx:
-            await crud.note_attempt(tx, refund, status, failed, (now, next_attempt_at))
+            if await crud.note_attempt(tx, refund, status, failed, (now, next_attempt_at)):
+                await audit.record(tx, trail.unpaid(refund, status, failed))
         return await get(refund.id)
 
 
@@ -168,13 +173,15 @@ async def _conclude(refund: Refund, attempt: Attempt) -> Refund:
         async with transaction() as tx:
             paid_hash = refund.payment_hash or ""
             if await crud.mark_paid(tx, refund.id, paid_hash, attempt.fee_msat, (now, False)):
+                await audit.record(tx, trail.paid(refund))
                 await paid_back(tx, refund)
         logger.info(f"events: refund {refund.id}: {refund.amount_sat} sat were paid back")
     elif attempt.ending is Ending.FAILED:
         status, next_attempt_at = _after_failure(refund, refund.attempts, now)
         failed = attempt.problem or problem("payment_failed")
         async with transaction() as tx:
-            await crud.mark_unpaid(tx, refund, status, failed, next_attempt_at)
+            if await crud.mark_unpaid(tx, refund, status, failed, next_attempt_at):
+                await audit.record(tx, trail.unpaid(refund, status, failed))
     return await get(refund.id)
 
 

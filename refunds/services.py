@@ -6,13 +6,14 @@ from typing import Any
 
 from loguru import logger
 
+from ..audit import services as audit
 from ..catalog.services import own_event
 from ..clock import iso
 from ..crud import Tx, reading, transaction
 from ..errors import InvalidInput, NotFound
 from ..orders.models import Debt
 from ..settings import base_url, sha256_hex
-from . import crud, crud_lists, payouts
+from . import crud, crud_lists, payouts, trail
 from .booking import claim_secret, record
 from .models import Invoice, Refund, RefundStatus
 from .paying import get, paid_back, pay_destination, pay_invoice, settled_error
@@ -27,7 +28,9 @@ class Ledger:
     async def owe(self, tx: Tx, debt: Debt, now: datetime) -> None:
         """A row for money no ticket stands for, in the transaction that finds it out. Once per
         cause, so a payment announced again adds nothing."""
-        if await record(tx, debt, now):
+        refund_id = await record(tx, debt, now)
+        if refund_id is not None:
+            await audit.record(tx, trail.owed(refund_id, debt))
             logger.warning(
                 f"events: order {debt.order_id}: {debt.amount_sat} sat are owed back"
                 f" ({debt.reason})"
@@ -120,6 +123,8 @@ async def pay_now(refund: Refund, destination: str | None, now: datetime) -> Ref
         return await pay_invoice(refund, invoice)
     async with transaction() as tx:
         changed = await crud.set_destination(tx, refund.id, destination)
+        if changed is not None:
+            await audit.record(tx, trail.redirected("pay", refund, changed))
     if changed is None:
         raise settled_error(await get(refund.id))
     if changed.destination is None or (changed.is_by_hand and destination is None):
@@ -132,6 +137,7 @@ async def paid_by_hand(refund: Refund, note: str, now: datetime) -> Refund:
     async with transaction() as tx:
         if not await crud.mark_paid_by_hand(tx, refund.id, note, now):
             raise settled_error(await get_in(tx, refund.id))
+        await audit.record(tx, trail.paid(refund, by_hand=True))
         await paid_back(tx, refund)
     return await get(refund.id)
 

@@ -1,4 +1,5 @@
-"""What runs beside requests: go on with payments under way, refund cancelled events, pay debts."""
+"""What runs beside requests: go on with payments under way, end events, refund the cancelled ones,
+pay what is owed."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -41,11 +42,12 @@ class Done:
 
 async def run_once(now: datetime) -> Done:
     """One pass. Each part, and each row of it, stands for itself: none keeps the others back."""
-    await give_claims()
-    resolved = await resolve_paying(now)
-    cancelled = await decide_minimums(now)
-    booked = await book_cancelled(now)
-    paid, unpaid = await pay_due(now)
+    await _apart(give_claims(), "refunds without a claim link")
+    resolved = await _apart(resolve_paying(now), "payments under way") or 0
+    cancelled = await _apart(events.decide_minimums(now), "events with a minimum") or 0
+    await _apart(events.complete_past(now), "events that are over")
+    booked = await _apart(book_cancelled(now), "cancelled events") or 0
+    paid, unpaid = await _apart(pay_due(now), "refunds to pay") or (0, 0)
     return Done(resolved, booked, cancelled, paid, unpaid)
 
 
@@ -67,12 +69,6 @@ async def resolve_paying(now: datetime) -> int:
         after = await _apart(paying.resolve(refund, now), f"refund {refund.id}")
         resolved += after is not None and after.status is not RefundStatus.PAYING
     return resolved
-
-
-async def decide_minimums(now: datetime) -> int:
-    """Cancel events that did not sell enough by the end of their sale. Decided once per event:
-    what buyers do afterwards does not cancel it."""
-    return await events.decide_minimums(now)
 
 
 async def book_cancelled(now: datetime) -> int:

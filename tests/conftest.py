@@ -43,13 +43,21 @@ def pytest_configure(config: pytest.Config) -> None:
 # PostgreSQL where the coverage, which is measured there, needs them; SQLite has the browser, too.
 ON_ONE_ENGINE = {
     "postgres": {
+        "test_buy_pages.py",
         "test_cancel_pages.py",
+        "test_event_fields.py",
+        "test_images.py",
+        "test_options.py",
         "test_order_pages.py",
+        "test_packages.py",
         "test_page_parts.py",
         "test_pages.py",
+        "test_promos.py",
         "test_refund_pages.py",
     },
     "sqlite": {
+        "test_audit_catalog.py",
+        "test_event_copies.py",
         "test_event_times.py",
         "test_ledger_command.py",
         "test_payout_obstacles.py",

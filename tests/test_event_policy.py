@@ -281,7 +281,11 @@ async def test_days_of_sale_are_days_in_the_time_zone_and_follow_it(
     later = {**wave, "closing_date": "2030-06-25"}
     both = {"timezone": "Europe/Berlin", "extra": {"ticket_waves": [later]}}
     await changed(client, organiser, event, **both)
-    assert await sale() == (opened - HOUR_MS, closed + (5 * 24 - 2) * HOUR_MS)
+    # Nor does a client change it that sends back the day it was shown.
+    assert await sale() == (7, closed + (5 * 24 - 2) * HOUR_MS)
+    moved = {**later, "opening_date": "2030-03-02"}
+    await changed(client, organiser, event, extra={"ticket_waves": [moved]})
+    assert await sale() == (opened + 23 * HOUR_MS, closed + (5 * 24 - 2) * HOUR_MS)
 
 
 async def test_an_open_sale_stays_open_when_an_old_client_sends_its_wave_back(

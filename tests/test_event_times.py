@@ -106,7 +106,8 @@ def an_event(**changes: Any) -> Any:
 
 def a_package(**changes: Any) -> Any:
     plain = {
-        **dict.fromkeys(("id", "event_id", "wave_id", "kind", "name", "description"), "x"),
+        **dict.fromkeys(("id", "event_id", "wave_id", "name", "description"), "x"),
+        "kind": "admission",
         **{"price_minor": 1, "currency": "sat", "quantity_limit": None, "held": 0, "sold": 0},
         **{"display_order": 0, "sale_starts_at": None, "sale_ends_at": None},
         **{"min_per_order": 1, "max_per_order": 10, "is_enabled": True, "is_hidden": False},

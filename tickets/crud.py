@@ -14,7 +14,7 @@ from .models import Ticket
 REGISTER = """
     UPDATE events.ticket SET registered = TRUE, reg_timestamp = :at, status = 'used'
     WHERE id = :id AND paid = TRUE AND registered = FALSE
-      AND (status IS NULL OR status = 'active')
+      AND (status IS NULL OR status = 'active') AND kind = 'admission'
       AND EXISTS (
         SELECT 1 FROM events.events e
         WHERE e.id = event AND e.wallet = :wallet AND e.status <> 'cancelled'

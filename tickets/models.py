@@ -26,6 +26,7 @@ class Ticket:
     order_id: str | None
     payment_hash: str | None
     package_id: str | None
+    kind: str
     status: TicketStatus
     number: int | None
     price_sat: int
@@ -52,6 +53,7 @@ class Ticket:
             order_id=row["order_id"],
             payment_hash=row["payment_hash"],
             package_id=row["package_id"],
+            kind=row["kind"],
             status=TicketStatus(row["status"]) if row["status"] else _legacy_status(row),
             number=row["number"],
             price_sat=row["price_sat"] or 0,

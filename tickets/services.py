@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..catalog.models import Listing
+from ..catalog.models import ADMISSION, Listing
 from ..catalog.seats import Seats, give_back
 from ..catalog.services import read_listing
+from ..clock import to_ms
 from ..crud import Tx, legacy_time, reading, short_id, transaction
 from ..errors import Forbidden, NotFound
 from ..models import TicketStatus
-from . import crud
+from . import crud, crud_responses
 from .models import Ticket
 
 # 1.6.9 deleted unpaid tickets after a day; ours only stop being listed.
@@ -40,6 +41,9 @@ class TicketBatch:
     wallet: str
     event_id: str
     package_id: str
+    kind: str
+    valid_from: datetime | None
+    valid_until: datetime | None
     tickets: Sequence[NewTicket]
     # A free order is confirmed at once, in the same transaction.
     is_paid: bool
@@ -63,6 +67,9 @@ async def add_batch(tx: Tx, batch: TicketBatch, now: datetime) -> list[str]:
             "payment_hash": "",
             "order_id": batch.order_id,
             "package_id": batch.package_id,
+            "kind": batch.kind,
+            "valid_from": to_ms(batch.valid_from) if batch.valid_from else None,
+            "valid_until": to_ms(batch.valid_until) if batch.valid_until else None,
             "status": (TicketStatus.ACTIVE if batch.is_paid else TicketStatus.RESERVED).value,
             "number": ticket.number,
             "price_sat": ticket.price_sat,
@@ -126,6 +133,8 @@ def _why_refused(ticket: Ticket) -> str:
         return "Ticket was cancelled."
     if ticket.status is TicketStatus.REFUNDED:
         return "Ticket was refunded."
+    if ticket.kind != ADMISSION:
+        return "This is no ticket for the door."
     if not ticket.paid:
         return "Ticket not paid for."
     if ticket.registered:
@@ -137,12 +146,14 @@ async def delete_free(tx: Tx, ticket: Ticket) -> bool:
     """Remove a free, unused ticket; its seat comes back. False when money stands behind it."""
     if await crud.delete_free(tx, ticket.id) != 1:
         return False
-    await give_back(tx, [Seats(ticket.event_id, ticket.package_id or "", 1)])
+    await crud_responses.forget_ticket(tx, ticket.id)
+    await give_back(tx, [Seats(ticket.event_id, ticket.package_id or "", 1, ticket.kind)])
     return True
 
 
 async def delete_unpaid(tx: Tx, order_id: str) -> None:
     """Remove the rows of an order that will never be confirmed."""
+    await crud_responses.forget_unpaid(tx, order_id)
     await crud.delete_unpaid(tx, order_id)
 
 

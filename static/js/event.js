@@ -4,6 +4,10 @@
 const form = document.getElementById('buy')
 const quantity = document.getElementById('quantity')
 const total = document.getElementById('total')
+const guests = document.getElementById('guests')
+const submit = form.querySelector('[type=submit]')
+// What the button says when no second step is in between.
+const lastWords = submit.dataset.last
 
 function chosen() {
   const packages = [...form.querySelectorAll('[data-package]')]
@@ -31,6 +35,7 @@ function showTotal() {
   const hint = document.getElementById('quantity-hint')
   if (hint) hint.textContent = `Up to ${max} in one order`
   const count = wanted()
+  showNext(count)
   total.replaceChildren()
   if (!count || Number(price) === 0) {
     total.hidden = true
@@ -43,6 +48,15 @@ function showTotal() {
     total.append(`about ${money(priceSat, 'sat', count)}`)
   }
   total.hidden = false
+}
+
+// Guests can be named where there are several; where questions are asked, names are anyway.
+function showNext(count) {
+  const asks = 'asks' in chosen().dataset
+  if (guests) document.getElementById('guests-row').hidden = count < 2 || asks
+  const hasSteps = asks || (count > 1 && Boolean(guests?.checked))
+  submit.querySelector('span').textContent = hasSteps ? 'Continue' : lastWords
+  submit.querySelector('svg')?.toggleAttribute('hidden', hasSteps)
 }
 
 function step(by) {
@@ -63,7 +77,6 @@ showTotal()
 
 // The server makes one order of a double click anyway (the key in the form); this only saves it
 // the work, and tells the buyer that something happens.
-const submit = form.querySelector('[type=submit]')
 let isSending = false
 form.addEventListener('submit', event => {
   if (isSending) {

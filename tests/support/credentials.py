@@ -73,6 +73,13 @@ def public(url: str, status: int = 200, body: object = None, insider: str = "") 
     return Guarded(url, dict.fromkeys(CREDENTIALS, status), body, insiders)
 
 
+def public_or_key(url: str) -> Guarded:
+    """Everybody sees something; the admin key of the event's wallet more, and no other key."""
+    statuses = {**admin_key(url, foreign=403).statuses}
+    statuses = {name: 200 if status == 401 else status for name, status in statuses.items()}
+    return Guarded(url, statuses, None, frozenset({"admin key"}))
+
+
 def admin_key(
     url: str, own: int = 200, foreign: int = 404, body: object = None, none: int = 401
 ) -> Guarded:

@@ -228,7 +228,10 @@ def _broken_counters(books: _Books) -> list[str]:
     open_orders = {order["id"] for order in books.orders if order["status"] == "reserved"}
     held_lines = [line for line in books.lines if line["order_id"] in open_orders]
     wrong = []
-    sold, held = Counter(t["event"] for t in seated), _sum(held_lines, "event_id")
+    # An add-on takes no seat of the event.
+    of_event = [line for line in held_lines if line["kind"] == "admission"]
+    sold = Counter(t["event"] for t in seated if t["kind"] == "admission")
+    held = _sum(of_event, "event_id")
     for event in books.events:
         expected = {"held": held[event["id"]], "sold": sold[event["id"]]}
         if event["capacity"] is not None:

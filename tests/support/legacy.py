@@ -138,7 +138,8 @@ class Node:
             async with self.ext.connect() as conn:
                 if current and not await fork.has_marker(conn):
                     current = None
-                for steps in (fork, part("migrations_refunds")):
+                for name in ("migrations_fork", "migrations_refunds", "migrations_catalog"):
+                    steps = part(name)
                     await run_migration(conn, steps, FORK_KEY, current)
                     current = await self.version(FORK_KEY)
                 return await part("adoption").adopt_legacy(conn)

@@ -12,7 +12,11 @@ from support.host import ext
 _FIGURES = {
     "events": "count(*), sum(held), sum(sold), sum(ticket_seq), sum(version), sum(length(extra))",
     "packages": "count(*), sum(held), sum(sold), sum(version)",
-    "promo_codes": "count(*), sum(percent_bp)",
+    "promo_codes": "count(*), sum(percent_bp), sum(uses), sum(version)",
+    "promo_uses": "count(*), count(freed_at)",
+    "options": "count(*), sum(length(label)), sum(length(choices))",
+    "option_responses": "count(*)",
+    "audit": "count(*)",
     "orders": "count(*), sum(length(status)), count(payment_hash), sum(hold_expires_at)",
     "order_lines": "count(*)",
     "ticket": "count(*), sum(length(status)), sum(length(payment_hash)), sum(length(name))",

@@ -12,6 +12,7 @@ from support.credentials import (
     login,
     order_secret_or_key,
     public,
+    public_or_key,
 )
 
 MAIL = "private-buyer@example.com"
@@ -67,6 +68,69 @@ def _money(scene: Scene) -> dict[str, Guarded]:
     }
 
 
+def _catalog(scene: Scene) -> dict[str, Guarded]:
+    """Promo codes, copies, the public list and the audit log."""
+    event, spare = scene.event_id, scene.spare_event_id
+    return {
+        "GET /events/{event_id}/audit": admin_key(f"/events/{event}/audit", foreign=403),
+        "GET /public/events": public("/public/events"),
+        "POST /events/{event_id}/duplicate": admin_key(
+            f"/events/{spare}/duplicate", own=201, foreign=403
+        ),
+        "GET /events/{event_id}/promo-codes": admin_key(
+            f"/events/{event}/promo-codes", foreign=403
+        ),
+        "GET /events/{event_id}/promo-codes/{code:path}/validate": public(
+            f"/events/{event}/promo-codes/UNKNOWN/validate"
+        ),
+        # What is sent makes nothing, and there is no such code.
+        "POST /events/{event_id}/promo-codes": admin_key(
+            f"/events/{event}/promo-codes", own=400, foreign=403, body={"code": "X", "value": 0}
+        ),
+        "PUT /events/{event_id}/promo-codes/{code_id}": admin_key(
+            f"/events/{event}/promo-codes/none", own=404, foreign=403, body={}
+        ),
+        "DELETE /events/{event_id}/promo-codes/{code_id}": admin_key(
+            f"/events/{event}/promo-codes/none", own=404, foreign=403
+        ),
+    }
+
+
+def _packages(scene: Scene) -> dict[str, Guarded]:
+    """Ticket types, their questions and pictures; what is asked of them changes nothing."""
+    packages = f"/events/{scene.event_id}/packages"
+    return {
+        "GET /events/{event_id}/packages": public_or_key(f"{packages}"),
+        "POST /events/{event_id}/packages": admin_key(
+            packages, own=400, foreign=403, body={"name": "A", "price": 1, "currency": "XXX"}
+        ),
+        "PUT /events/{event_id}/packages/order": admin_key(
+            f"{packages}/order", own=400, foreign=403, body={"package_ids": []}
+        ),
+        "PUT /events/{event_id}/packages/{package_id}": admin_key(
+            f"{packages}/none", own=404, foreign=403, body={}
+        ),
+        "DELETE /events/{event_id}/packages/{package_id}": admin_key(
+            f"{packages}/none", own=404, foreign=403
+        ),
+        "PUT /events/{event_id}/packages/{package_id}/image": admin_key(
+            f"{packages}/none/image", own=404, foreign=403
+        ),
+        "DELETE /events/{event_id}/packages/{package_id}/image": admin_key(
+            f"{packages}/none/image", own=404, foreign=403
+        ),
+        "POST /events/{event_id}/packages/{package_id}/options": admin_key(
+            f"{packages}/none/options", own=404, foreign=403, body={"label": "A"}
+        ),
+        "PUT /events/{event_id}/packages/{package_id}/options/{option_id}": admin_key(
+            f"{packages}/none/options/none", own=404, foreign=403, body={}
+        ),
+        "DELETE /events/{event_id}/packages/{package_id}/options/{option_id}": admin_key(
+            f"{packages}/none/options/none", own=404, foreign=403
+        ),
+    }
+
+
 def guarded(scene: Scene) -> dict[str, Guarded]:
     """All routes of the extension. Those that take something away come last."""
     event, spare, ticket = scene.event_id, scene.spare_event_id, scene.ticket_id
@@ -104,6 +168,7 @@ def guarded(scene: Scene) -> dict[str, Guarded]:
         "PUT /tickets/register/{ticket_id}": admin_key(f"/tickets/register/{ticket}"),
         "DELETE /tickets/{ticket_id}": admin_key(f"/tickets/{ticket}", own=409),
         "PUT /events/{event_id}/publish": admin_key(f"/events/{spare}/publish", foreign=403),
+        "PUT /events/{event_id}/complete": admin_key(f"/events/{spare}/complete", foreign=403),
         "PUT /events/{event_id}/cancel": admin_key(f"/events/{spare}/cancel", foreign=403),
         "DELETE /events/{event_id}": admin_key(f"/events/{spare}", foreign=403),
     }
@@ -121,7 +186,7 @@ def guarded(scene: Scene) -> dict[str, Guarded]:
         "GET /events/register/{event_id}": public(f"/events/register/{event}", status=303),
     }
     found = {}
-    for name, route in {**_money(scene), **api}.items():
+    for name, route in {**_money(scene), **_catalog(scene), **_packages(scene), **api}.items():
         method, path = name.split(" ")
         moved = Guarded(API + route.url, route.statuses, route.body, route.insiders)
         found[f"{method} {API}{path}"] = moved
