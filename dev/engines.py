@@ -1,9 +1,10 @@
 """Run the tests once per database engine, side by side, and measure their coverage.
 
 Usage: engines.py ENGINE... [-- PYTEST ARGUMENTS]. With arguments only a part of the tests runs,
-so coverage is shown, but the limit in pyproject.toml is not demanded.
+so coverage is shown, but the limit is not demanded.
 """
 
+import json
 import os
 import re
 import shutil
@@ -15,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-ROOT = Path(__file__).resolve().parent.parent
+from measured import ROOT, run_time_files
+from slipcover import merge_coverage, print_coverage
+
 BUILD = ROOT / ".build" / "tests"
-SCRIPTS = Path(sys.executable).parent
+LEAST_COVERAGE_PERCENT = 95.0
 INTERRUPTED = 130
 STOP_SECONDS = 10.0
 
@@ -35,23 +38,18 @@ class Run:
 def start(engine: str, arguments: list[str], shared: bool) -> Run:
     """Begin the tests on one engine.
 
-    :param shared: another engine runs as well. Then tests that do not care for the engine run on
-        one of them, and the coverage, which costs a third of the time, is measured on PostgreSQL.
+    :param shared: another engine runs as well, so tests that do not care run on one of them.
     """
-    log, coverage = BUILD / f"{engine}.log", BUILD / f"coverage.{engine}"
-    measured = ("-m", "coverage", "run", f"--rcfile={ROOT / 'pyproject.toml'}")
+    log, coverage = BUILD / f"{engine}.log", BUILD / f"coverage.{engine}.json"
     # Tests change the working directory, so every path is absolute.
     command = [
-        sys.executable,
-        *(() if shared and engine == "sqlite" else measured),
-        str(SCRIPTS / "pytest"),
+        *(sys.executable, str(ROOT / "dev" / "measured.py"), str(coverage)),
         *("-o", f"cache_dir={BUILD / f'cache-{engine}'}"),
         *arguments,
     ]
     environment = os.environ | {
         "EVENTS_TEST_DB": engine,
         "EVENTS_TEST_SHARED": "1" if shared else "",
-        "COVERAGE_FILE": str(coverage),
         "PYTHONUNBUFFERED": "1",
     }
     with log.open("wb") as output:
@@ -86,16 +84,23 @@ def closing_line(run: Run) -> str:
 
 
 def report_coverage(runs: list[Run], whole: bool) -> int:
-    """Join the measurements and print the table. :returns: coverage's own exit status."""
-    coverage = [sys.executable, "-m", "coverage"]
-    environment = os.environ | {"COVERAGE_FILE": str(BUILD / "coverage")}
-    files = [str(run.coverage) for run in runs if run.coverage.exists()]
-    print("\n######## coverage ########", flush=True)
-    joined = subprocess.run([*coverage, "combine", "-q", *files], cwd=ROOT, env=environment)
-    if joined.returncode != 0:
-        return joined.returncode
-    limit = [] if whole else ["--fail-under=0"]
-    return subprocess.run([*coverage, "report", *limit], cwd=ROOT, env=environment).returncode
+    """Join the measurements and print the table. :returns: an exit status."""
+    measured = [json.loads(run.coverage.read_text()) for run in runs if run.coverage.exists()]
+    print("\n######## coverage, lines and branches ########", flush=True)
+    if not measured:
+        return 1
+    joined = measured[0]
+    for more in measured[1:]:
+        joined = merge_coverage(joined, more)
+    print_coverage(joined, skip_covered=True)
+    percent = joined["summary"]["percent_covered"]
+    print(f"{percent:.1f} % covered")
+    if not whole:
+        return 0
+    unseen = sorted(set(run_time_files()) - set(joined["files"]))
+    if unseen:
+        print("Never imported:", *unseen)
+    return int(bool(unseen) or percent < LEAST_COVERAGE_PERCENT)
 
 
 class Terminated(Exception):
