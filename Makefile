@@ -114,7 +114,7 @@ test-upgrade: install
 	@$(PY) dev/engines.py sqlite postgres -- -k upgrade $(ARGS)
 
 test-kills: install
-	@EVENTS_TEST_EVERY_AWAIT=1 $(PY) dev/engines.py sqlite postgres -- tests/crashes
+	@EVENTS_TEST_EVERY_AWAIT=1 $(PY) dev/engines.py sqlite postgres -- tests/crashes tests/test_upgrade_crash.py
 
 test-histories: install
 	@EVENTS_TEST_HISTORIES=1000 $(PY) dev/engines.py sqlite postgres -- tests/journeys/test_histories.py

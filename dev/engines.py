@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from measured import ROOT, run_time_files
 from slipcover import merge_coverage, print_coverage
+
+from measured import ROOT, run_time_files
 
 BUILD = ROOT / ".build" / "tests"
 LEAST_COVERAGE_PERCENT = 95.0

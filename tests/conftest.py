@@ -1,7 +1,6 @@
 """The host under test: booted once per run, on the engine that `EVENTS_TEST_DB` names."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,16 +38,21 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-# What they show does not depend on the engine, so one of two that run side by side has them:
-# PostgreSQL where the coverage, which is measured there, needs them; SQLite has the browser, too.
+# What they show does not depend on the engine, so one of two that run side by side has them.
+# SQLite, where each statement opens the file, is the slower one; it has the browser, too.
 ON_ONE_ENGINE = {
     "postgres": {
         "test_buy_pages.py",
         "test_cancel_pages.py",
         "test_event_fields.py",
+        "test_event_policy.py",
+        "test_fuzz.py",
+        "test_histories.py",
         "test_images.py",
         "test_options.py",
         "test_order_pages.py",
+        "test_organiser.py",
+        "test_organiser_tickets.py",
         "test_packages.py",
         "test_page_parts.py",
         "test_pages.py",
@@ -69,7 +73,7 @@ ON_ONE_ENGINE = {
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    if not os.environ.get("EVENTS_TEST_SHARED"):
+    if not host.is_shared():
         return None
     others = ON_ONE_ENGINE["sqlite" if host.on_postgres() else "postgres"]
     return True if collection_path.name in others else None
@@ -117,6 +121,7 @@ async def app() -> AsyncIterator[FastAPI]:
     for currency in ("USD", "EUR", "GBP", "JPY"):
         cache.set(f"btc-price-{currency}", PRICE_PER_BTC, expiry=10**9)
     created = create_app()
+    keep_the_hosts_file_open()
     # The host logs every payment and every refused request; only what went wrong is of use here.
     logger.remove()
     complaints: list[str] = []
@@ -130,6 +135,26 @@ async def app() -> AsyncIterator[FastAPI]:
         await roomy_settings()
         pay_back_only_when_told()
         yield created
+    await close_the_hosts_file()
+
+
+def keep_the_hosts_file_open() -> None:
+    """On SQLite the host opens its own database anew for each statement, which is a third of a
+    test's time. The hosts that run as processes of their own do as always."""
+    from lnbits.core.db import db
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+    if not host.on_postgres():
+        # The host's lock lets in one at a time.
+        db.engine = create_async_engine(db.engine.url, poolclass=AsyncAdaptedQueuePool, pool_size=1)
+
+
+async def close_the_hosts_file() -> None:
+    from lnbits.core.db import db
+
+    if not host.on_postgres():
+        await db.engine.dispose()
 
 
 async def roomy_settings() -> None:

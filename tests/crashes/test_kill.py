@@ -3,15 +3,15 @@
 The kills run in the background from the start of the test run; see `support/crash_driver.py`.
 """
 
-import os
 from typing import Any
 
 import pytest
 
+from support import host
 from support.background import background
-from support.crash_scenarios import CONTROLS, SCENARIOS
+from support.crash_scenarios import CONTROLS, HERE
 
-pytestmark = pytest.mark.timeout(1800 if os.environ.get("EVENTS_TEST_EVERY_AWAIT") else 180)
+pytestmark = pytest.mark.timeout(1800 if host.every_await() else 180)
 
 # Fewer awaits would mean that the scenario does not reach the database.
 LEAST_STEPS = 5
@@ -19,7 +19,7 @@ LEAST_STEPS = 5
 LEAST_STATES = {"buy": 4, "claim": 4, "resolve": 3, "book an event": 5}
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", HERE)
 def test_i3_once_after_a_kill_at_every_await(scenario: str) -> None:
     """Duplicate announcements, none at all, ones before the row has its hash, repeated requests;
     wallets that call back again, with the same invoice or another one."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from support import host, postgres
-from support.crash_scenarios import CONTROLS, SCENARIOS
+from support.crash_scenarios import CONTROLS, HERE
 from support.hosts import Node, Shops
 from support.rates import URL_VARIABLE, rates_url
 
@@ -33,7 +33,7 @@ class CrashRun:
 
     def report(self) -> dict[str, Any]:
         if self._report is None:
-            timeout_s = PATIENCE_S if os.environ.get("EVENTS_TEST_EVERY_AWAIT") else 170.0
+            timeout_s = PATIENCE_S if host.every_await() else 170.0
             said, complaints = self._process.communicate(timeout=timeout_s)
             if self._process.returncode != 0:
                 raise RuntimeError(f"The crash driver failed:\n{complaints[-4000:]}")
@@ -57,7 +57,7 @@ class Background:
 
     def start_crashes(self) -> CrashRun:
         if self._crashes is None:
-            self._crashes = CrashRun("crashes", *SCENARIOS, "--control", *CONTROLS)
+            self._crashes = CrashRun("crashes", *HERE, "--control", *CONTROLS)
         return self._crashes
 
     def start_hosts(self) -> "Future[tuple[Node, Shops]]":

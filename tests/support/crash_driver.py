@@ -22,8 +22,6 @@ from support.forking import Helper, Tell, in_child
 from support.rates import URL_VARIABLE
 from support.stepping import Stepped
 
-# Set: scenarios that are otherwise killed only where something is written are at each await.
-EVERY_AWAIT = "EVENTS_TEST_EVERY_AWAIT"
 # After so many the rest would tell nothing new.
 _ENOUGH = 3
 
@@ -156,7 +154,7 @@ async def _run(scenario: Scenario, place: Place, kill_at: int | None, tell: Tell
     """Tells the number of awaits, if it is not killed before."""
     await wake()
     # `make test-kills` has the time for all of them.
-    only_writes = scenario.only_writes and not os.environ.get(EVERY_AWAIT)
+    only_writes = scenario.only_writes and not host.every_await()
     kind = Writes if only_writes else Stepped
     stepped = kind(await scenario.aim(place), kill_at)
     follow_tasks(stepped)

@@ -27,6 +27,16 @@ def on_postgres() -> bool:
     return ENGINE == "postgres"
 
 
+def every_await() -> bool:
+    """`make test-kills`: kills at every single point, on both engines."""
+    return bool(os.environ.get("EVENTS_TEST_EVERY_AWAIT"))
+
+
+def is_shared() -> bool:
+    """The other engine is tested beside this one, so each may take half of what takes long."""
+    return bool(os.environ.get("EVENTS_TEST_SHARED")) and not every_await()
+
+
 def _fast_folder() -> str | None:
     """Memory, where there is enough: SQLite waits for the disk at each commit. Kills of a process
     lose nothing that way; only a power cut would."""
