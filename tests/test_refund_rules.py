@@ -46,6 +46,15 @@ def an_event(starts_at: datetime | None, zone: str, tiers: list[tuple[int, int]]
         "min_decided_at": None,
         "cancelled_at": None,
         "refunds_booked_at": None,
+        "event_type": "other",
+        "location": None,
+        "is_online": False,
+        "max_per_buyer": None,
+        "login_required": False,
+        "entry": "once",
+        "listed": False,
+        "nostr_publish": False,
+        "metadata": None,
     }
     event = models.Event.from_row(row)
     changes: dict[str, Any] = {"starts_at": starts_at}

@@ -111,7 +111,7 @@ async def test_i1_control_without_the_events_guard_seats_are_sold_twice(
 ) -> None:
     """Shows that the test above would notice: without the condition it oversells."""
     crud = ext("catalog.crud")
-    guard = "AND (capacity IS NULL OR sold + held + :quantity <= capacity)"
+    guard = "AND (capacity IS NULL OR sold + held + :seats <= capacity)"
     assert guard in crud.HOLD_EVENT
     monkeypatch.setattr(crud, "HOLD_EVENT", crud.HOLD_EVENT.replace(guard, ""))
     event = await an_event(client, organiser, amount_tickets=2)
