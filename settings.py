@@ -45,10 +45,18 @@ _NULLABLE = frozenset({"default_max_per_buyer"})
 class SettingsPatch(Body, extra=Extra.forbid):
     """Any subset of InstanceSettings."""
 
-    hold_seconds: int | None = Field(None, ge=2, le=86_400)
-    max_open_orders_per_buyer: int | None = Field(None, ge=1, le=10_000)
-    max_open_orders_per_address: int | None = Field(None, ge=1, le=1_000_000)
-    default_max_per_buyer: int | None = Field(None, ge=1, le=MAX_COUNT)
+    hold_seconds: int | None = Field(
+        None, ge=2, le=86_400, description="How long seats wait for their payment."
+    )
+    max_open_orders_per_buyer: int | None = Field(
+        None, ge=1, le=10_000, description="Unpaid orders of one buyer for one event."
+    )
+    max_open_orders_per_address: int | None = Field(
+        None, ge=1, le=1_000_000, description="Unpaid orders of one network address."
+    )
+    default_max_per_buyer: int | None = Field(
+        None, ge=1, le=MAX_COUNT, description="Tickets per buyer and event; null: any number."
+    )
 
     @validator("*", pre=True)
     def _whole(cls, value: object, field: ModelField) -> object:

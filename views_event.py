@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from . import clock
+from .actors import BUYER, act_as
 from .catalog.models import Listing, Package
 from .catalog.options import Option, options_of
 from .catalog.services import read_listing
@@ -150,6 +151,7 @@ async def _order(
     """Place the order and lead to it; what is refused is said at the step it belongs to."""
     form = details.form
     wish = _request(request, seen, form, attendees)
+    act_as(BUYER)
     try:
         purchase = await place_order(wish, clock.now())
         return see_other(f"/events/o/{purchase.order_secret}")

@@ -17,6 +17,8 @@ from .views_forms import Problem, Sent, message_of
 
 # With more choices than these, a list that opens takes less room.
 _MOST_RADIOS = 6
+_NO = "No"
+_YES_OR_NO = ("Yes", _NO)
 _NAME_MISSING = "Please give a name, or leave the e-mail empty too."
 
 
@@ -154,7 +156,7 @@ class Details:
             field=field,
             label=option.label,
             type=option.type,
-            choices=option.choices,
+            choices=_YES_OR_NO if _asks_yes_or_no(option) else option.choices,
             is_required=option.is_required,
             given=self.sent.all(field),
             error=message_of(errors, field),
@@ -174,7 +176,7 @@ class Details:
         own = _read(option, self.sent.all(_field(number, option)))
         if own is None and self.same and number > 1:
             own = _read(option, self.sent.all(_field(1, option)))
-        # A box that must be ticked and is not was not answered; any other says no.
+        # A box that is not ticked says no.
         is_no = own is None and option.type == BOOLEAN and not option.is_required
         return False if is_no else own
 
@@ -190,11 +192,16 @@ def _field(number: int, option: Option) -> str:
     return f"t{number}_{option.id}"
 
 
+def _asks_yes_or_no(option: Option) -> bool:
+    """One box cannot tell a no from no answer."""
+    return option.type == BOOLEAN and option.is_required
+
+
 def _read(option: Option, given: Sequence[str]) -> object | None:
     """What a browser sends of a question, as the purchase wants it; None for nothing."""
     filled = [text for text in given if text]
     if not filled:
         return None
     if option.type == BOOLEAN:
-        return True
+        return filled[0] != _NO
     return filled if option.type == MULTI else filled[0]

@@ -19,6 +19,7 @@ from lnbits.decorators import (
     require_base_invoice_key,
 )
 from loguru import logger
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from .actors import act_as, nobody_yet
@@ -114,9 +115,25 @@ class DomainErrorRoute(APIRoute):
         return handle
 
 
+class Refusal(BaseModel):
+    """Every refusal of a JSON route."""
+
+    detail: str = Field(..., description="A sentence for a person.")
+    code: str = Field(..., description="A word for programs.")
+
+
+Answers = dict[int | str, dict[str, Any]]
+REFUSALS: Answers = {
+    400: {"model": Refusal, "description": "`invalid_input`: what was sent is not possible."},
+    401: {"model": Refusal, "description": "`unauthorized`: no key was sent, and one is needed."},
+    403: {"model": Refusal, "description": "`forbidden`: the wrong kind of key, or another's."},
+    404: {"model": Refusal, "description": "`not_found`"},
+}
+
+
 def api_router(tag: str) -> APIRouter:
     """A router for one room's JSON routes."""
-    return APIRouter(prefix="/api/v1", route_class=DomainErrorRoute, tags=[tag])
+    return APIRouter(prefix="/api/v1", route_class=DomainErrorRoute, tags=[tag], responses=REFUSALS)
 
 
 # A page of a list, as API conventions have it.

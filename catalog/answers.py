@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from .answers_packages import PackageAnswer, Refusal
+from ..web import Refusal
+from .answers_packages import PackageAnswer
 from .models import Entry, EventType
 
 Responses = dict[int | str, dict[str, Any]]

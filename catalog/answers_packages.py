@@ -1,9 +1,10 @@
 """What the routes of packages answer, for the description of the API."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from ..web import REFUSALS, Answers, Refusal
 from .bodies_packages import Kind, OptionType
 
 
@@ -57,20 +58,6 @@ class PackagesAnswer(BaseModel):
     total: int = Field(..., description="How many there are in all.")
 
 
-class Refusal(BaseModel):
-    """Every refusal of these routes."""
-
-    detail: str = Field(..., description="A sentence for a person.")
-    code: str = Field(..., description="A word for programs.")
-
-
-Answers = dict[int | str, dict[str, Any]]
-REFUSALS: Answers = {
-    400: {"model": Refusal, "description": "`invalid_input`: what was sent is not possible."},
-    401: {"model": Refusal, "description": "`unauthorized`: no key was sent."},
-    403: {"model": Refusal, "description": "`forbidden`: an invoice key, or of another wallet."},
-    404: {"model": Refusal, "description": "`not_found`"},
-}
 CONFLICT = {
     "model": Refusal,
     "description": "`stale_version`; `below_sold`: a limit under what is sold and held;"

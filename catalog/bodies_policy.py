@@ -26,8 +26,8 @@ else:
 class TierBody(Body):
     """Until so many days before the start, this part of the price comes back."""
 
-    days_before: _Days = Field(...)
-    percent: _Percent = Field(...)
+    days_before: _Days = Field(..., description="Whole days before the event begins.")
+    percent: _Percent = Field(..., description="0 to 100, of what was paid.")
 
 
 class PolicyFields(Body):

@@ -14,7 +14,7 @@ from ..errors import InvalidImage
 from ..models import clean_id
 from ..web import admin_key
 from . import images
-from .answers_packages import BAD_PICTURE, REFUSALS, PackageAnswer, answers
+from .answers_packages import BAD_PICTURE, PackageAnswer, answers
 from .views_packages import one
 
 AdminKey = Annotated[BaseWalletTypeInfo, Depends(admin_key)]
@@ -75,7 +75,6 @@ def add_images(router: APIRouter) -> None:
         status_code=204,
         response_class=Response,
         summary="Show no picture with a ticket type",
-        responses=REFUSALS,
     )
     async def hide_image(event_id: str, package_id: str, key: AdminKey) -> Response:
         event, package = _ids(event_id, package_id)

@@ -9,7 +9,7 @@ from .. import clock
 from ..models import clean_id
 from ..web import admin_key
 from . import options
-from .answers_packages import REFUSALS, OptionAnswer, answers
+from .answers_packages import OptionAnswer, answers
 from .bodies_packages import OptionBody, OptionPatch
 from .views_packages import option_view
 
@@ -63,7 +63,6 @@ def _add_removing(router: APIRouter) -> None:
         status_code=204,
         response_class=Response,
         summary="Ask a question no more",
-        responses=REFUSALS,
     )
     async def remove_option(
         event_id: str, package_id: str, option_id: str, key: AdminKey

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 from lnbits.core.models.wallets import BaseWalletTypeInfo
 
 from .. import clock
-from ..models import MAX_COUNT, clean_id
+from ..models import clean_id
 from ..settings import allowed_codes, existing_codes
-from ..web import admin_key, optional_admin_wallet
+from ..web import Limit, Offset, admin_key, optional_admin_wallet
 from . import images, packages
 from .answers_packages import CONFLICT, PackageAnswer, PackagesAnswer, answers
 from .bodies_packages import PackageBody, PackageOrder, PackagePatch
@@ -20,8 +20,6 @@ from .views_packages import one, page
 
 AdminKey = Annotated[BaseWalletTypeInfo, Depends(admin_key)]
 Wallet = Annotated[str | None, Depends(optional_admin_wallet)]
-Limit = Annotated[int, Query(ge=0, le=1000, description="At most so many.")]
-Offset = Annotated[int, Query(ge=0, le=MAX_COUNT, description="Leave out so many.")]
 
 _PATH = "/events/{event_id}/packages"
 _ONE = f"{_PATH}/{{package_id}}"

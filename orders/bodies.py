@@ -66,9 +66,9 @@ def clean_idempotency_key(value: str | None) -> str | None:
 class AttendeeBody(Body):
     """Whom one ticket is for."""
 
-    name: StrictStr
-    email: StrictStr = ""
-    nostr_identifier: str | None = None
+    name: StrictStr = Field(..., description="Who comes.")
+    email: StrictStr = Field("", description="Of this attendee; optional.")
+    nostr_identifier: str | None = Field(None, description="NIP-05, npub or nprofile.")
     responses: dict[str, Any] | None = Field(
         None, description="Answers of this attendee, by option id."
     )
@@ -84,17 +84,23 @@ class PurchaseBody(Body):
     name: StrictStr = Field(..., description="The buyer's name.")
     email: StrictStr = Field("", description="Optional unless the event sends its tickets by mail.")
     quantity: StrictInt = Field(1, description="1 to 10 tickets, one row and one id each.")
-    package_id: str | None = Field(None, max_length=128)
-    ticket_wave_id: str | None = Field(None, max_length=128)
-    promo_code: str | None = Field(None, max_length=64)
-    refund_address: str | None = None
-    nostr_identifier: str | None = None
+    package_id: str | None = Field(
+        None, max_length=128, description="The ticket type; null: the first on sale."
+    )
+    ticket_wave_id: str | None = Field(None, max_length=128, description="1.6.9's word for it.")
+    promo_code: str | None = Field(None, max_length=64, description="Case does not matter.")
+    refund_address: str | None = Field(
+        None, description="A lightning address (LUD-16) or LNURL (LUD-06) for money back."
+    )
+    nostr_identifier: str | None = Field(None, description="NIP-05, npub or nprofile.")
     attendees: list[AttendeeBody] = Field([], description="At most one per ticket.")
     responses: dict[str, Any] = Field(
         {}, description="Answers for all tickets, by option id: text, true/false, or choices."
     )
-    payment_method: str = Field("lightning", max_length=32)
-    fiat_provider: str | None = Field(None, max_length=32)
+    payment_method: str = Field(
+        "lightning", max_length=32, description="Others are refused with `method_unsupported`."
+    )
+    fiat_provider: str | None = Field(None, max_length=32, description="1.6.9's; without effect.")
 
     _name = validator("name", allow_reuse=True)(clean_name)
     _payback = validator("refund_address", allow_reuse=True)(clean_payback)

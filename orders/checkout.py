@@ -6,6 +6,7 @@ from functools import partial
 from sqlalchemy.exc import IntegrityError
 
 from .. import clock
+from ..audit.services import record
 from ..catalog import seats
 from ..crud import Session, Tx
 from ..errors import InvoiceFailed
@@ -14,7 +15,7 @@ from ..promos.services import take_use
 from ..settings import secret_key
 from ..tickets import responses
 from ..tickets import services as tickets
-from . import crud, invoicing, replay, rows, rules
+from . import crud, invoicing, replay, rows, rules, trail
 from .models import Order, Purchase, PurchaseRequest
 from .plan import Plan, decide, read
 from .settlement import expire
@@ -66,6 +67,7 @@ async def _reserve(session: Session, plan: Plan) -> tuple[list[str], Order]:
             await take_use(tx, plan.promo, plan.order_id, plan.request.buyer_key, plan.now)
         if plan.is_free:
             await seats.sell_held(tx, [held])
+        await record(tx, trail.placed(plan))
     return ticket_ids, Order.from_row(row)
 
 

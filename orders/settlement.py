@@ -6,12 +6,13 @@ from datetime import datetime
 from enum import Enum
 
 from .. import clock
+from ..audit.services import record
 from ..catalog import seats
 from ..crud import Tx, reading, transaction
 from ..models import OrderStatus
 from ..promos import services as promos
 from ..tickets import services as tickets
-from . import crud, invoicing
+from . import crud, invoicing, trail
 from .live import announce
 from .locks import event_locks
 from .models import Debt, Debts, Order, OrderLine, OrderWithLines, PaidInvoice
@@ -79,7 +80,7 @@ async def _settle(tx: Tx, found: OrderWithLines, receipt: _Receipt, debts: Debts
         (OrderStatus.RESERVED, seats.sell_held),
         (OrderStatus.EXPIRED, seats.sell_free),
     ):
-        if not await _confirm(tx, order, expected, receipt):
+        if not await _confirm(tx, found, expected, receipt):
             continue
         # The sum is not judged again: an invoice is paid in full or not at all.
         if not await take_seats(tx, _seats(found.lines)):
@@ -90,7 +91,7 @@ async def _settle(tx: Tx, found: OrderWithLines, receipt: _Receipt, debts: Debts
             return Outcome.CONFIRMED
         await seats.give_back(tx, _seats(found.lines))
         return await _owe(tx, found, receipt, debts, "tickets_missing")
-    if await _confirm(tx, order, OrderStatus.CANCELLED, receipt):
+    if await _confirm(tx, found, OrderStatus.CANCELLED, receipt):
         return await _owe(tx, found, receipt, debts, "order_cancelled")
     stored = await crud.get_order(tx, order.id)
     if stored is not None and stored.payment_hash != paid.payment_hash:
@@ -99,11 +100,15 @@ async def _settle(tx: Tx, found: OrderWithLines, receipt: _Receipt, debts: Debts
     return Outcome.ALREADY_SETTLED
 
 
-async def _confirm(tx: Tx, order: Order, expected: OrderStatus, receipt: _Receipt) -> bool:
-    paid = receipt.paid
-    return await crud.confirm(
-        tx, order.id, expected, paid.payment_hash, paid.amount_msat, receipt.now
-    )
+async def _confirm(tx: Tx, found: OrderWithLines, expected: OrderStatus, receipt: _Receipt) -> bool:
+    """The order takes the payment, from this status; False when it is not in it (any more)."""
+    paid, order_id = receipt.paid, found.order.id
+    if not await crud.confirm(
+        tx, order_id, expected, paid.payment_hash, paid.amount_msat, receipt.now
+    ):
+        return False
+    await record(tx, trail.moved("settle", found, expected, OrderStatus.CONFIRMED))
+    return True
 
 
 def _seats(lines: Sequence[OrderLine]) -> list[seats.Seats]:
@@ -122,6 +127,7 @@ async def _owe(
     tx: Tx, found: OrderWithLines, receipt: _Receipt, debts: Debts, reason: str
 ) -> Outcome:
     await crud.move(tx, found.order.id, OrderStatus.CONFIRMED, OrderStatus.REFUND_DUE)
+    await record(tx, trail.moved("owe", found, OrderStatus.CONFIRMED, OrderStatus.REFUND_DUE))
     await tickets.cancel_order(tx, found.order.id)
     if found.order.promo_code:
         await promos.free_use(tx, found.order.id, receipt.now)
@@ -160,4 +166,6 @@ async def expire(order: Order, status: OrderStatus = OrderStatus.EXPIRED) -> boo
             await tickets.cancel_order(tx, order.id)
             # The buyer may try again with the same key.
             await crud.free_idempotency_key(tx, order.id)
+        found = OrderWithLines(order, lines)
+        await record(tx, trail.moved("expire", found, OrderStatus.RESERVED, status))
     return True

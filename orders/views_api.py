@@ -3,10 +3,11 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request, WebSocket, WebSocketDisconnect
+from fastapi import Depends, Header, Query, Request, WebSocket, WebSocketDisconnect
 from lnbits.core.models.wallets import BaseWalletTypeInfo
 
 from .. import clock
+from ..actors import BUYER, act_as
 from ..clock import iso
 from ..errors import NotFound
 from ..models import Body, OrderStatus, clean_id
@@ -66,6 +67,7 @@ async def buy(
 ) -> dict[str, Any]:
     wanted = clean_id(event_id, "This event")
     wish = body.request(wanted, client_address(request), idempotency_key, "api", user_id)
+    act_as(BUYER)
     return purchase_answer(await checkout.place_order(wish, clock.now()))
 
 
@@ -149,7 +151,7 @@ async def _until_paid(payment_hash: str, gone: asyncio.Task[None]) -> bool | Non
 async def list_orders(
     event_id: str,
     key: AdminKey,
-    status: str | None = None,
+    status: Annotated[str | None, Query(description="Only those in this state.")] = None,
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..catalog.rules import Currencies
 from ..errors import NotFound, TicketingError
 from ..models import clean_id
 from ..settings import allowed_codes, existing_codes
-from ..web import admin_key, api_router, client_address
+from ..web import Limit, Offset, admin_key, api_router, client_address
 from . import editing
 from .bodies import CodeBody, CodePatch
 from .models import Prices, PromoCode
@@ -42,7 +42,7 @@ class CodeAnswer(BaseModel):
     max_uses: int | None = Field(..., description="Orders in all; null: any number.")
     max_per_buyer: int | None = Field(..., description="Orders per buyer; null: any number.")
     package_ids: list[str] | None = Field(..., description="Null: all packages of the event.")
-    active: bool
+    active: bool = Field(..., description="False: it is not taken at present.")
     uses: int = Field(..., description="Orders that have it: bought, or held and not yet paid.")
     version: int = Field(..., description="Grows with each change.")
     created_at: str | None = Field(..., description="ISO 8601, UTC.")
@@ -96,10 +96,7 @@ def _add_reading(router: APIRouter) -> None:
         "/events/{event_id}/promo-codes", summary="The codes of an event, oldest first, with uses"
     )
     async def list_codes(
-        event_id: str,
-        key: AdminKey,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-        offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+        event_id: str, key: AdminKey, limit: Limit = 50, offset: Offset = 0
     ) -> CodeList:
         wanted = clean_id(event_id, _EVENT)
         found, total = await editing.list_codes(wanted, key.wallet.id, limit, offset)

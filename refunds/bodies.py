@@ -34,7 +34,9 @@ class CancelBody(Body):
     percent: StrictInt | None = Field(
         None, description="0 to 100, instead of the event's policy. Organiser only."
     )
-    order_secret: str | None = Field(None, max_length=128)
+    order_secret: str | None = Field(
+        None, max_length=128, description="Or the header `X-Order-Secret`."
+    )
 
     _payback = validator("refund_address", allow_reuse=True)(clean_payback)
 

@@ -70,7 +70,7 @@ async def cancel_ticket(
 async def list_refunds(
     event_id: str,
     key: AdminKey,
-    status: str | None = None,
+    status: Annotated[str | None, Query(description="Only those in this state.")] = None,
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> dict[str, Any]:

@@ -110,15 +110,15 @@ async def test_each_guest_has_a_name_and_answers(
     await form.first(quantity="3", email="ada@example.com")
     answers: dict[str, str | list[str]] = {
         f"t1_{shirt}": "S",
-        f"t1_{rules}": "yes",
+        f"t1_{rules}": "Yes",
         "t2_name": "Grace",
         "t2_email": "grace@example.com",
         f"t2_{shirt}": "L",
         f"t2_{meals}": ["Lunch", "Dinner & more"],
-        f"t2_{rules}": "yes",
+        f"t2_{rules}": "Yes",
         "t3_name": "Joan",
         f"t3_{shirt}": "M",
-        f"t3_{rules}": "yes",
+        f"t3_{rules}": "No",
     }
     await form.last(**answers)
     found = await form.tickets()
@@ -131,6 +131,8 @@ async def test_each_guest_has_a_name_and_answers(
     page = (await client.get(f"/events/ticket/{found[1]['id']}")).text
     assert "Lunch, Dinner &amp; more" in page
     assert re.search(r"<dt>I keep the rules</dt>\s*<dd[^>]*>Yes</dd>", page)
+    page = (await client.get(f"/events/ticket/{found[2]['id']}")).text
+    assert re.search(r"<dt>I keep the rules</dt>\s*<dd[^>]*>No</dd>", page)
 
 
 async def test_the_same_answers_for_all_but_who_has_an_own(
@@ -138,7 +140,7 @@ async def test_the_same_answers_for_all_but_who_has_an_own(
 ) -> None:
     form, [shirt, rules] = await asking(client, organiser, SHIRT, RULES)
     await form.first(quantity="3")
-    await form.last(**{"same": "1", f"t1_{shirt}": "S", f"t1_{rules}": "yes", f"t3_{shirt}": "L"})
+    await form.last(**{"same": "1", f"t1_{shirt}": "S", f"t1_{rules}": "Yes", f"t3_{shirt}": "L"})
     stored = await rows(
         "SELECT r.value FROM events.option_responses r JOIN events.ticket t ON t.id = r.ticket_id"
         " WHERE t.event = :id AND r.option_id = :option ORDER BY t.number",
@@ -182,7 +184,7 @@ async def test_a_bad_answer_is_told_at_its_field_with_ticket_and_question(
         {
             f"t1_{shirt}": "XXL",
             f"t1_{note}": "x" * 1001,
-            f"t1_{rules}": "yes",
+            f"t1_{rules}": "Yes",
             "t2_email": "nobody",
             f"t2_{shirt}": "M",
             f"t2_{note}": HOSTILE,
@@ -209,7 +211,7 @@ async def test_a_bad_answer_is_told_at_its_field_with_ticket_and_question(
         **{
             "t1_name": "",
             **{f"t{n}_{shirt}": "M" for n in (1, 2)},
-            **{f"t{n}_{rules}": "yes" for n in (1, 2)},
+            **{f"t{n}_{rules}": "Yes" for n in (1, 2)},
             f"t2_{note}": HOSTILE,
         }
     )
