@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from . import clock
 from .actors import BUYER, act_as
 from .catalog.models import Listing, Package
-from .catalog.options import Option, options_of
+from .catalog.options import Option, listing_options
 from .catalog.services import read_listing
 from .crud import reading
 from .errors import NotFound, OrderInProgress, TicketingError
@@ -78,7 +78,7 @@ async def _read(event_id: str, user_id: str | None) -> _Seen:
         listing = await read_listing(tx, wanted)
         if listing is None or listing.event.status is EventStatus.DRAFT:
             raise NotFound("This event does not exist.")
-        options = await options_of(tx, wanted)
+        options = await listing_options(tx, listing)
         most = (await read_settings(tx)).default_max_per_buyer
     if listing.event.max_per_buyer is not None:
         most = listing.event.max_per_buyer

@@ -26,6 +26,11 @@ CROWD = 100_000
 PRICE_SAT = 100
 PER_ORDER = 10
 FREE = "FREE"
+TENTH = "TENTH"
+QUESTIONS = (
+    {"label": "Meal", "type": "single", "choices": ["Meat", "Vegan"]},
+    {"label": "Allergies", "type": "text"},
+)
 
 
 @dataclass
@@ -47,6 +52,9 @@ class Shop:
     organiser: Person
     buyer: Person
     event_id: str = ""
+    # An event that asks something, and answers to it, by question.
+    asking_id: str = ""
+    answers: dict[str, object] = field(default_factory=dict)
     strangers: Iterator[int] = field(default_factory=itertools.count)
     admitted: list[str] = field(default_factory=list)
 
@@ -63,6 +71,18 @@ class Shop:
 
     def buying(self, quantity: int) -> Callable[[], Awaitable[object]]:
         return lambda: self.purchase(quantity)
+
+    async def buy_asked(self) -> None:
+        """With a promo code, and with an answer to each question."""
+        wish = {"email": self.stranger(), "promo_code": TENTH, "responses": self.answers}
+        await a_purchase(self.client, self.asking_id, **wish)
+
+    async def ask(self, event: dict[str, Any]) -> None:
+        url = f"{API}/events/{event['id']}/packages/{event['packages'][0]['id']}/options"
+        for question, answer in zip(QUESTIONS, ("Vegan", "None"), strict=True):
+            made = await self.client.post(url, json=question, headers=self.organiser.admin)
+            assert made.status_code == 201, made.text
+            self.answers[made.json()["id"]] = answer
 
     async def core_invoice(self) -> None:
         """The host's own route, for the same wallet and with the key that may do no more."""
@@ -109,15 +129,22 @@ async def open_shop() -> AsyncIterator[Shop]:
         transport = ASGITransport(app=running.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
             shop = Shop(client, transport, await a_person(), await a_person(9_000_000))
-            event = await an_event(
-                client,
-                shop.organiser,
-                amount_tickets=1_000_000,
-                price_per_ticket=PRICE_SAT,
-                extra={"promo_codes": [{"code": FREE, "discount_percent": 100, "active": True}]},
-            )
-            shop.event_id = str(event["id"])
+            shop.event_id = str((await a_big_event(shop, FREE, 100))["id"])
+            asking = await a_big_event(shop, TENTH, 10)
+            shop.asking_id = str(asking["id"])
+            await shop.ask(asking)
             yield shop
+
+
+async def a_big_event(shop: Shop, code: str, percent: int) -> dict[str, Any]:
+    promo = {"code": code, "discount_percent": percent, "active": True}
+    return await an_event(
+        shop.client,
+        shop.organiser,
+        amount_tickets=1_000_000,
+        price_per_ticket=PRICE_SAT,
+        extra={"promo_codes": [promo]},
+    )
 
 
 async def nothing_in_the_background() -> None:
@@ -137,10 +164,16 @@ async def measure(shop: Shop, tickets: int, rounds: int) -> Measured:
     """Statements first, while the tables still hold what they should."""
     found = Measured(tickets)
     await count_statements(shop, found)
-    buys = {"base": shop.core_invoice, "buy 1": shop.buying(1), "buy 10": shop.buying(PER_ORDER)}
+    buys = {
+        "base": shop.core_invoice,
+        "buy 1": shop.buying(1),
+        "buy 10": shop.buying(PER_ORDER),
+        "buy 1 asked": shop.buy_asked,
+    }
     took = await take_turns(buys, rounds)
     found.ratios["buy 1"] = ratio(took["buy 1"], took["base"])
     found.ratios["buy 10"] = ratio(took["buy 10"], took["base"])
+    found.ratios["buy 1 asked"] = ratio(took["buy 1 asked"], took["buy 1"])
 
     await shop.print_tickets(rounds + WARM_UP)
     took = await take_turns({"base": shop.wallet_read, "register": shop.register}, rounds)
@@ -153,6 +186,7 @@ async def count_statements(shop: Shop, found: Measured) -> None:
     actions = {
         "buy 1": shop.buying(1),
         "buy 10": shop.buying(PER_ORDER),
+        "buy 1 asked": shop.buy_asked,
         "register": shop.register,
         "event (API)": lambda: shop.look(f"{API}/events/{shop.event_id}"),
         "event (page)": lambda: shop.look(f"/events/{shop.event_id}"),

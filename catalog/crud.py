@@ -52,7 +52,9 @@ _PACKAGE_COLUMNS = (
 _LISTING = (
     "SELECT e.*, "  # noqa: S608  # own names
     + ", ".join(f"p.{name} AS package_{name}" for name in _PACKAGE_COLUMNS)
-    + " FROM events.events e LEFT JOIN events.packages p ON p.event_id = e.id"
+    + ", EXISTS (SELECT 1 FROM events.options o"
+    " WHERE o.event_id = e.id AND o.is_deleted = FALSE) AS asks"
+    " FROM events.events e LEFT JOIN events.packages p ON p.event_id = e.id"
     " WHERE e.id = :id ORDER BY p.display_order, p.id"
 )
 
@@ -67,7 +69,7 @@ async def get_listing(tx: Tx, event_id: str) -> Listing | None:
         for row in rows
         if row["package_id"] is not None
     ]
-    return Listing(Event.from_row(rows[0]), packages)
+    return Listing(Event.from_row(rows[0]), packages, bool(rows[0]["asks"]))
 
 
 async def get_event(tx: Tx, event_id: str) -> Event | None:

@@ -237,6 +237,8 @@ class Listing:
 
     event: Event
     packages: list[Package]
+    # Whether there may be questions: most events have none, and need no statement for them.
+    asks: bool = True
 
     def package(self, wanted: str | None) -> Package | None:
         """A package by its id or by 1.6.9's wave id; without one the first that anybody can buy

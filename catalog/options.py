@@ -12,6 +12,7 @@ from ..crud import Row, Tx, reading, short_id, transaction
 from ..errors import InvalidInput, NotFound
 from . import crud_options, crud_packages
 from .bodies_packages import OptionBody, OptionPatch
+from .models import Listing
 from .services import own_event
 
 MAX_OPTIONS = 4
@@ -56,6 +57,11 @@ def _per_package(rows: Sequence[Row]) -> dict[str, list[Option]]:
 async def options_of(tx: Tx, event_id: str) -> dict[str, list[Option]]:
     """What is asked now, by package, in display order: one statement. Without any: no entry."""
     return _per_package(await crud_options.list_of_event(tx, event_id))
+
+
+async def listing_options(tx: Tx, listing: Listing) -> dict[str, list[Option]]:
+    """The same; no statement for an event that asks nothing."""
+    return await options_of(tx, listing.event.id) if listing.asks else {}
 
 
 async def read_options(event_id: str) -> dict[str, list[Option]]:

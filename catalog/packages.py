@@ -13,7 +13,7 @@ from . import crud, crud_options, crud_packages
 from .bodies_packages import PackageBody, PackagePatch
 from .mirror import mirror_legacy
 from .models import Listing, Package
-from .options import Options, options_of
+from .options import Options, listing_options
 from .package_rules import changed_columns, described, new_columns
 from .policy import must_decide_again
 from .rules import Currencies
@@ -196,7 +196,7 @@ async def _read(tx: Tx, event_id: str) -> Shown:
     listing = await read_listing(tx, event_id)
     if listing is None:
         raise NotFound("This event does not exist.")
-    return Shown(listing, await options_of(tx, event_id))
+    return Shown(listing, await listing_options(tx, listing))
 
 
 async def _save_kind(tx: Tx, package_id: str, kind: str | None) -> None:

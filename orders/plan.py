@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from ..catalog.models import Event, Listing, Package
 from ..catalog.option_rules import Answer, check_responses
-from ..catalog.options import Option, options_of
+from ..catalog.options import Option, listing_options
 from ..catalog.services import read_listing
 from ..crud import Session, Tx, short_id
 from ..errors import NotFound
@@ -86,7 +86,7 @@ async def read(session: Session, request: PurchaseRequest, now: datetime) -> Ord
         rules.check_login(listing.event, request)
         package = rules.choose_package(listing, request, now)
         promo = await _promo(tx, request, package, now)
-        options = await options_of(tx, request.event_id)
+        options = await listing_options(tx, listing)
         return Found(listing, package, options.get(package.id, ()), promo, await read_settings(tx))
 
 
