@@ -1,5 +1,5 @@
 # The commands of this project; CONTRIBUTING.md says when to use which.
-# Nothing but Python 3.10-3.12, make and a package index is needed.
+# Nothing but Python 3.10-3.12, make and a package index is needed; npm's registry if it can be reached.
 
 UV_VERSION := 0.13.8
 UV := .build/uv-$(UV_VERSION)/bin/uv
@@ -7,6 +7,7 @@ BIN := .venv/bin
 PY := $(BIN)/python
 INSTALLED := .venv/.installed
 VENDORED := _vendor/.filled
+BROWSER_PARTS := static/vendor/zxing-wasm/reader/zxing_reader.wasm
 LINK := .build/src/events
 PORT ?=
 ARGS ?=
@@ -36,7 +37,7 @@ endef
 .PHONY: help install run demo check format test test-sqlite test-postgres test-upgrade test-kills test-histories benchmark ledger bundle clean
 
 help:
-	@echo "make install        .venv from uv.lock (every other target does it first)"
+	@echo "make install        .venv from uv.lock, modules from npm (every other target does it first)"
 	@echo "make run            LNbits with this extension and a demo sale, PORT=5000"
 	@echo "make demo           the demo sale again, against the running host"
 	@echo "make check          ruff, mypy --strict, format, architecture"
@@ -72,15 +73,19 @@ $(INSTALLED): pyproject.toml uv.lock | $(UV)
 	@touch $@
 
 $(VENDORED): dev/vendor.py $(INSTALLED)
-	@$(PY) dev/vendor.py
+	@mkdir -p $(@D)
+	@$(PY) dev/vendor.py packages
 	@touch $@
+
+$(BROWSER_PARTS): dev/vendor.py package.json package-lock.json | $(INSTALLED)
+	@$(PY) dev/vendor.py browser || echo "Going on without them: the door reads codes where the browser can."
 
 # The repository root is the package `events`, whatever its folder is called.
 $(LINK):
 	@mkdir -p $(@D)
 	@ln -sfn ../.. $@
 
-install: $(INSTALLED) $(VENDORED) $(LINK)
+install: $(INSTALLED) $(VENDORED) $(BROWSER_PARTS) $(LINK)
 	@:
 
 run: install
@@ -131,4 +136,4 @@ bundle: install
 	@$(PY) dev/bundle.py
 
 clean:
-	rm -rf .venv .build _vendor dist .hypothesis .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .build _vendor static/vendor dist .hypothesis .mypy_cache .ruff_cache .pytest_cache

@@ -6,6 +6,7 @@ and text is stored as it was written.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
@@ -164,3 +165,33 @@ def from_legacy_time(value: float | int | str | datetime | None) -> datetime | N
 def short_id() -> str:
     """A random id of 22 characters (the host's): follows from nothing."""
     return str(urlsafe_short_hash())
+
+
+def looks_like(field: str, pattern: str) -> str:
+    """A condition: a column fits the pattern bound as `:pattern`, in capitals or not."""
+    return f"{field} GLOB :{pattern}" if is_sqlite() else f"{field} ILIKE :{pattern} ESCAPE '!'"
+
+
+def containing(text: str) -> str:
+    """The pattern for `looks_like` of whatever holds this text; its own signs mean themselves."""
+    return f"*{_glob(text)}*" if is_sqlite() else f"%{_like(text)}%"
+
+
+def beginning_with(text: str) -> str:
+    """The same for whatever begins with it."""
+    return f"{_glob(text)}*" if is_sqlite() else f"{_like(text)}%"
+
+
+def _like(text: str) -> str:
+    return re.sub("([!%_])", r"!\1", text)
+
+
+def _glob(text: str) -> str:
+    """For SQLite, whose LIKE knows the capitals of English letters only."""
+    return "".join(_both_cases(char) for char in text)
+
+
+def _both_cases(char: str) -> str:
+    cases = {char, *(form for form in (char.lower(), char.upper()) if len(form) == 1)}
+    # Of the signs with a meaning, each stands for itself in a class of its own.
+    return f"[{''.join(sorted(cases))}]" if len(cases) > 1 or char in "*?[" else char

@@ -30,6 +30,14 @@ class Forbidden(TicketingError):
     status, code = HTTPStatus.FORBIDDEN, "forbidden"
 
 
+class ScannerRevoked(Forbidden):
+    code = "scanner_revoked"
+
+
+class ScannerExpired(Forbidden):
+    code = "scanner_expired"
+
+
 class NotFound(TicketingError):
     status, code = HTTPStatus.NOT_FOUND, "not_found"
 
@@ -101,6 +109,10 @@ class TooManyOpenOrders(TicketingError):
     status, code = HTTPStatus.TOO_MANY_REQUESTS, "too_many_open_orders"
 
 
+class TooManyScanners(TicketingError):
+    code = "too_many_scanners"
+
+
 class StaleVersion(TicketingError):
     status, code = HTTPStatus.CONFLICT, "stale_version"
 
@@ -137,6 +149,12 @@ class NotRefundable(TicketingError):
     """The event's rules, or the state of a ticket or order, do not let it be cancelled."""
 
     code = "not_refundable"
+
+
+class NotAnAdmission(TicketingError):
+    """Only a scan that let somebody in can be annulled."""
+
+    code = "not_an_admission"
 
 
 class TicketUsed(TicketingError):

@@ -1,10 +1,11 @@
 """What this extension adds to the tables of 1.6.9, under the version key `events_fork`.
 
 `tasks.py` runs these steps after `migrations.py`, with the host's own runner: names `mNNN_` in the
-order they stand here, then those of `migrations_refunds.py` and `migrations_catalog.py`. The host
-commits after each statement and repeats a step that did not finish, so each statement may find its
-own work done already. Released steps never change; new ones go to the end. 1.6.9 ignores all of it:
-every added column is nullable or has a default. What the tables mean is told in `docs/schema.md`.
+order they stand here, then those of `migrations_refunds.py`, `migrations_catalog.py` and
+`migrations_door.py`. The host commits after each statement and repeats a step that did not finish,
+so each statement may find its own work done already. Released steps never change; new ones go to
+the end. 1.6.9 ignores all of it: every added column is nullable or has a default. What the tables
+mean is told in `docs/schema.md`.
 """
 
 from lnbits.db import Connection

@@ -118,13 +118,24 @@ def _refuse_unstorable(value: object) -> None:
             raise InvalidInput("The request holds characters that cannot be printed.")
 
 
-class Body(BaseModel):
+class Object(BaseModel):
     """Base of request bodies: an object, not the list of pairs pydantic would take for one."""
 
     @classmethod
-    def validate(cls: type["BodyT"], value: object) -> "BodyT":
+    def validate(cls: type["ObjectT"], value: object) -> "ObjectT":
         if not isinstance(value, (dict, cls)):
             raise InvalidInput("The body and its parts must be JSON objects.")
+        return super().validate(value)
+
+
+ObjectT = TypeVar("ObjectT", bound=Object)
+
+
+class Body(Object):
+    """A request body whose texts, all of them, could be stored."""
+
+    @classmethod
+    def validate(cls: type["BodyT"], value: object) -> "BodyT":
         if isinstance(value, dict):
             _refuse_unstorable(value)
         return super().validate(value)

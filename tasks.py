@@ -14,7 +14,7 @@ from lnbits.db import SQLITE
 from lnbits.task_manager import task_manager
 from loguru import logger
 
-from . import clock, migrations_catalog, migrations_fork, migrations_refunds
+from . import clock, migrations_catalog, migrations_door, migrations_fork, migrations_refunds
 from .adoption import adopt_legacy
 from .crud import db
 from .errors import Starting
@@ -26,7 +26,7 @@ from .refunds.services import Ledger
 from .settings import secret_key
 
 FORK_KEY = "events_fork"
-FORK_STEPS = (migrations_fork, migrations_refunds, migrations_catalog)
+FORK_STEPS = (migrations_fork, migrations_refunds, migrations_catalog, migrations_door)
 # Any fixed number: two processes on one PostgreSQL must not migrate at once.
 _MIGRATION_LOCK = 7_261_991
 

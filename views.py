@@ -10,6 +10,7 @@ from lnbits.decorators import check_user_exists
 
 from .models import clean_id
 from .views_cancel import router as cancel_router
+from .views_door import router as door_router
 from .views_event import router as event_router
 from .views_order import router as order_router
 from .views_refund import router as refund_router
@@ -26,10 +27,10 @@ async def show_organiser(
 
 
 @organiser_router.get("/register/{event_id}", include_in_schema=False)
-async def to_check_in(event_id: str) -> Response:
-    """The door page of 1.6.9. It let in anybody; checking in now needs the organiser's login."""
+async def to_the_door(event_id: str) -> Response:
+    """The door page of 1.6.9. It let in anybody; ours asks for a scanner's token."""
     wanted = clean_id(event_id, "This event")
-    return RedirectResponse(f"/events/?event={wanted}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/events/door/{wanted}", HTTPStatus.SEE_OTHER)
 
 
 pages_router = APIRouter()
@@ -37,5 +38,6 @@ pages_router.include_router(organiser_router)
 pages_router.include_router(order_router)
 pages_router.include_router(cancel_router)
 pages_router.include_router(refund_router)
+pages_router.include_router(door_router)
 # Last: its path matches any single word.
 pages_router.include_router(event_router)

@@ -6,6 +6,8 @@ from .audit import services as audit
 from .catalog.views_api import events_router
 from .crud import Tx
 from .door.views_api import router as door_router
+from .door.views_api_offline import router as offline_router
+from .door.views_api_scanners import router as scanners_router
 from .orders.quoting import Prices
 from .orders.views_api import router as orders_router
 from .orders.views_api_legacy import router as legacy_router
@@ -51,6 +53,8 @@ def all_routes() -> APIRouter:
     router.include_router(events_router(EventCodes(), EventMoney()))
     router.include_router(promos_router(Prices()))
     router.include_router(door_router)
+    router.include_router(scanners_router)
+    router.include_router(offline_router)
     router.include_router(tickets_router)
     router.include_router(orders_router)
     router.include_router(settings_router)

@@ -13,6 +13,7 @@ import httpx
 from asgi_lifespan import LifespanManager
 from benchmarks import crowd
 from benchmarks.counting import TRIES, statements_of
+from benchmarks.door import Door, add_plain_register
 from benchmarks.pairs import WARM_UP, Ratio, ratio, take_turns
 from httpx import ASGITransport
 
@@ -23,6 +24,8 @@ from support.rates import PRICE_PER_BTC
 from support.settling import host_payment, nobody_listens
 
 CROWD = 100_000
+# At the door it is looked whether fewer make a difference.
+HOUSE = 20_000
 PRICE_SAT = 100
 PER_ORDER = 10
 FREE = "FREE"
@@ -108,6 +111,18 @@ class Shop:
         answer = await self.client.put(url, headers=self.organiser.admin)
         assert answer.status_code == 200, answer.text
 
+    async def guest(self) -> str:
+        """The order of somebody who has come in."""
+        found = await self.purchase(1, promo_code=FREE)
+        self.admitted += found["ticket_ids"]
+        await (await self.door()).scan()
+        return str(found["order_id"])
+
+    async def door(self) -> Door:
+        opened = Door(self.client, self.event_id, self.admitted.pop)
+        await opened.open(self.organiser)
+        return opened
+
     async def look(self, url: str) -> None:
         answer = await self.client.get(url)
         assert answer.status_code == 200, answer.text
@@ -126,6 +141,8 @@ async def open_shop() -> AsyncIterator[Shop]:
     async with LifespanManager(created, startup_timeout=60, shutdown_timeout=30) as running:
         await host.ext("tasks").require_ready()
         await nothing_in_the_background()
+        # Where extensions have theirs: the host looks through its routes in order.
+        add_plain_register(created)
         transport = ASGITransport(app=running.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
             shop = Shop(client, transport, await a_person(), await a_person(9_000_000))
@@ -178,7 +195,16 @@ async def measure(shop: Shop, tickets: int, rounds: int) -> Measured:
     await shop.print_tickets(rounds + WARM_UP)
     took = await take_turns({"base": shop.wallet_read, "register": shop.register}, rounds)
     found.ratios["register"] = ratio(took["register"], took["base"])
+    await measure_door(shop, found, rounds)
     return found
+
+
+async def measure_door(shop: Shop, found: Measured, rounds: int) -> None:
+    door = await shop.door()
+    await shop.print_tickets(2 * (rounds + WARM_UP) + TRIES)
+    took = await take_turns({"base": door.plain_register, "scan": door.scan}, rounds)
+    found.ratios["scan"] = ratio(took["scan"], took["base"])
+    found.statements["scan"] = await count(door.scan)
 
 
 async def count_statements(shop: Shop, found: Measured) -> None:
@@ -192,8 +218,7 @@ async def count_statements(shop: Shop, found: Measured) -> None:
         "event (page)": lambda: shop.look(f"/events/{shop.event_id}"),
     }
     for name, action in actions.items():
-        sent = await statements_of(action)
-        found.statements[name] = (len(sent.extension), len(sent.core))
+        found.statements[name] = await count(action)
     for quantity in (1, PER_ORDER):
         found.statements[f"settle {quantity}"] = await count_settlement(shop, quantity)
 
@@ -207,18 +232,26 @@ async def count_settlement(shop: Shop, quantity: int) -> tuple[int, int]:
             await send_payment(shop.buyer, purchase)
             paid.append(await host_payment(str(purchase["payment_hash"])))
     hear = host.ext("tasks").on_invoice_paid
-    sent = await statements_of(lambda: hear(paid.pop()))
+    return await count(lambda: hear(paid.pop()))
+
+
+async def count(action: Callable[[], Awaitable[object]]) -> tuple[int, int]:
+    """Statements for the extension's database, and for the host's."""
+    sent = await statements_of(action)
     return len(sent.extension), len(sent.core)
 
 
-async def measure_both(rounds: int) -> tuple[str, list[Measured]]:
-    """The engine's version, and the measurements with empty and with full tables."""
+async def measure_all(rounds: int) -> tuple[str, list[Measured]]:
+    """The engine's version, and the measurements as the tables fill."""
     async with open_shop() as shop:
         empty = await measure(shop, 0, rounds)
-        model = await shop.purchase(1, promo_code=FREE)
-        await crowd.join(str(model["order_id"]), CROWD)
+        order_id = await shop.guest()
+        await crowd.join(order_id, 0, HOUSE)
+        house = Measured(HOUSE)
+        await measure_door(shop, house, rounds)
+        await crowd.join(order_id, HOUSE, CROWD)
         full = await measure(shop, CROWD, rounds)
-        return await engine_version(), [empty, full]
+        return await engine_version(), [empty, house, full]
 
 
 async def engine_version() -> str:
@@ -237,7 +270,7 @@ def run(rounds: int, on_disk: bool) -> tuple[str, list[Measured]]:
         # The tests' server never waits for its disk; as installed it does, at each commit.
         if on_disk:
             postgres.sql("ALTER SYSTEM RESET ALL;\nSELECT pg_reload_conf();")
-        return asyncio.run(measure_both(rounds))
+        return asyncio.run(measure_all(rounds))
     with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
         os.environ["LNBITS_DATA_FOLDER"] = folder if on_disk else str(root / "data")
-        return asyncio.run(measure_both(rounds))
+        return asyncio.run(measure_all(rounds))

@@ -1,11 +1,10 @@
 """SQL of the public list. Moments are compared as unix milliseconds."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..crud import Tx, is_sqlite
+from ..crud import Tx, containing, is_sqlite, looks_like
 from .models import Event, Package
 
 
@@ -89,24 +88,7 @@ def _where(wanted: Wanted, begins: str) -> tuple[str, dict[str, Any]]:
         conditions.append(f"{begins} < :until")
         values["until"] = wanted.until_ms
     if wanted.text is not None:
-        looks_like = "GLOB :text" if is_sqlite() else "ILIKE :text ESCAPE '!'"
         fields = ("name", "location", "info")
-        conditions.append(f"({' OR '.join(f'{field} {looks_like}' for field in fields)})")
-        values["text"] = _glob(wanted.text) if is_sqlite() else _like(wanted.text)
+        conditions.append(f"({' OR '.join(looks_like(field, 'text') for field in fields)})")
+        values["text"] = containing(wanted.text)
     return " AND ".join(conditions), values
-
-
-def _like(text: str) -> str:
-    escaped = re.sub("([!%_])", r"!\1", text)
-    return f"%{escaped}%"
-
-
-def _glob(text: str) -> str:
-    """A pattern for SQLite, whose LIKE knows the capitals of English letters only."""
-    return f"*{''.join(_both_cases(char) for char in text)}*"
-
-
-def _both_cases(char: str) -> str:
-    cases = {char, *(form for form in (char.lower(), char.upper()) if len(form) == 1)}
-    # Of the signs with a meaning, each stands for itself in a class of its own.
-    return f"[{''.join(sorted(cases))}]" if len(cases) > 1 or char in "*?[" else char

@@ -1,7 +1,8 @@
 """Build `dist/events-<version>.zip`, which a node operator installs.
 
 One folder `events/` with what is needed at run time: the tracked files without those for
-development, and `_vendor/`. The same tree gives the same bytes, so the SHA-256 can be checked.
+development, and what dev/vendor.py filled in. The same tree gives the same bytes, so the SHA-256
+can be checked.
 """
 
 import hashlib
@@ -24,10 +25,14 @@ NOT_AT_RUN_TIME = (
     "benchmarks/",
     "dev/",
     "docs/",
+    "package-lock.json",
+    "package.json",
     "pyproject.toml",
     "tests/",
     "uv.lock",
 )
+# Not tracked.
+VENDORED = ("_vendor", "static/vendor")
 # The oldest date a zip can hold; files keep none of their own.
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 PLAIN_FILE = 0o100644 << 16
@@ -51,7 +56,11 @@ def tracked_files() -> list[str]:
 
 
 def vendored_files() -> list[str]:
-    found = (ROOT / "_vendor").rglob("*")
+    """All that dev/vendor.py filled in. Ends the program when a part is missing."""
+    for folder in VENDORED:
+        if not any((ROOT / folder).iterdir() if (ROOT / folder).is_dir() else ()):
+            sys.exit(f"{folder}/ is empty: the release would lack it. Run make install.")
+    found = [path for folder in VENDORED for path in (ROOT / folder).rglob("*")]
     wanted = (path for path in found if path.is_file() and not path.name.startswith("."))
     return [path.relative_to(ROOT).as_posix() for path in wanted if path.suffix != ".pyc"]
 

@@ -9,11 +9,12 @@ from .plan import Plan
 def placed(plan: Plan) -> list[Change]:
     """Seats are held for a buyer; a free order is confirmed by that."""
     status = OrderStatus.CONFIRMED if plan.is_free else OrderStatus.RESERVED
-    order = {"quantity": plan.request.quantity, "total_sat": plan.quote.total_sat}
-    return [
-        Change("place", "order", plan.order_id, plan.event.id, "order", None, order),
-        Change("place", "order", plan.order_id, plan.event.id, "status", None, status.value),
-    ]
+    order = {
+        "status": status.value,
+        "quantity": plan.request.quantity,
+        "total_sat": plan.quote.total_sat,
+    }
+    return [Change("place", "order", plan.order_id, plan.event.id, "order", None, order)]
 
 
 def moved(action: str, found: OrderWithLines, old: OrderStatus, new: OrderStatus) -> list[Change]:

@@ -42,8 +42,14 @@ def pytest_configure(config: pytest.Config) -> None:
 # SQLite, where each statement opens the file, is the slower one; it has the browser, too.
 ON_ONE_ENGINE = {
     "postgres": {
+        "test_bad_input.py",
         "test_buy_pages.py",
         "test_cancel_pages.py",
+        "test_credentials.py",
+        "test_door_credentials.py",
+        "test_door_hostile.py",
+        "test_door_page.py",
+        "test_door_search.py",
         "test_event_fields.py",
         "test_event_policy.py",
         "test_fuzz.py",
@@ -58,9 +64,13 @@ ON_ONE_ENGINE = {
         "test_pages.py",
         "test_promos.py",
         "test_refund_pages.py",
+        "test_scan_log.py",
+        "test_scanners.py",
     },
     "sqlite": {
         "test_audit_catalog.py",
+        "test_door_figures.py",
+        "test_door_rules.py",
         "test_event_copies.py",
         "test_event_times.py",
         "test_ledger_command.py",
@@ -86,7 +96,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _on_real_hosts(item: pytest.Item) -> int:
     """0: not at all, 1: on hosts that stay as they are, 2: last, because the node is killed."""
-    return ("test_external_refunds" in item.nodeid) + 2 * ("test_two_hosts" in item.nodeid)
+    stay = ("test_external_refunds", "test_door_hosts")
+    return any(name in item.nodeid for name in stay) + 2 * ("test_two_hosts" in item.nodeid)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -112,11 +112,17 @@ ELSEWHERE = {
     "POST /tickets/{ticket_id}/cancel": "test_audit.py",
     "POST /refunds/{refund_id}/pay": "test_audit.py",
     "PUT /settings": "test_audit.py",
+    f"POST {_EVENT}/scanners": "test_scanners.py",
+    f"DELETE {_EVENT}/scanners/{{scanner_id}}": "test_scanners.py",
+    "POST /door/{event_id}/scans/{scan_id}/annul": "test_scans_annulled.py",
 }
 NOT_LOGGED = {
     "POST /tickets/{event_id}": "the order is its own record",
     "POST /tickets/{event_id}/{payment_hash}": "changes nothing",
     "PUT /tickets/register/{ticket_id}": "the door keeps a log of its own",
+    "POST /door/{event_id}/scans": "the door keeps a log of its own",
+    "POST /door/{event_id}/hello": "what a page says of itself",
+    "POST /door/{event_id}/validate": "changes nothing",
     "DELETE /tickets/{ticket_id}": "only what nobody paid for",
     "POST /tickets/{ticket_id}/satspay-webhook": "changes nothing",
     "PUT /tickets/{payment_hash}/onchain-confirm": "changes nothing",

@@ -227,7 +227,7 @@ async def test_the_door_refuses_what_is_no_valid_ticket(
     door = f"{API}/tickets/register"
     assert (await client.put(f"{door}/{used}", headers=organiser.admin)).status_code == 200
 
-    async with nothing_written():
+    async with nothing_written("scans"):
         for ticket_id, person, status, sentence in (
             ("none", organiser, 404, "Ticket does not exist."),
             ("%00", organiser, 404, "Ticket does not exist."),

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from support import money_machine as machine
+from support.host import is_shared, on_postgres
 from support.money_world import check, open_world, refunds
 from support.people import Person, a_person
 from support.refunding import a_wallet_service
@@ -78,7 +79,8 @@ END: list[Step] = [("refill",), ("service", True), ("restart",), ("try again",)]
 
 
 @settings(
-    max_examples=8,
+    # On SQLite beside PostgreSQL half of them: it takes twice as long there.
+    max_examples=4 if is_shared() and not on_postgres() else 8,
     # To make a failing history shorter takes minutes: add Phase.shrink when it is wanted.
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

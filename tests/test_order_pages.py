@@ -127,13 +127,3 @@ async def test_the_organisers_page_needs_a_login_and_prints_no_texts_of_people(
     assert answer.status_code == 200
     assert 'id="events-app"' in answer.text
     assert "Named by a person" not in answer.text
-
-
-async def test_the_old_door_page_leads_to_the_organisers_page(
-    client: httpx.AsyncClient, organiser: Person
-) -> None:
-    event = await an_event(client, organiser)
-    answer = await client.get(f"/events/register/{event['id']}")
-    assert answer.status_code == 303
-    assert answer.headers["location"] == f"/events/?event={event['id']}"
-    assert (await client.get("/events/register/a%20b")).status_code == 404

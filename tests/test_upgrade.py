@@ -31,8 +31,17 @@ NEW_TABLES = {
     "option_responses",
     "promo_uses",
     "audit",
+    "scanners",
+    "scans",
 }
 INDEXES = {
+    "ix_scanners_event",
+    "ix_scans_received",
+    "ix_scans_scanner",
+    "ix_scans_ticket",
+    "ix_ticket_changed",
+    "ux_scanners_token",
+    "ux_scans_nonce",
     "ix_events_status",
     "ix_events_wallet",
     "ix_ticket_event",
@@ -91,6 +100,7 @@ async def test_i12_an_upgrade_makes_all_tables_and_indexes(node: Node, before: C
     found = await content(node)
     assert found.columns.keys() == before.columns.keys() | NEW_TABLES
     assert found.indexes == INDEXES
+    assert {"ticket_added", "ticket_changed"} <= found.triggers
 
 
 async def test_i12_an_upgrade_leaves_all_that_1_6_9_reads(node: Node, before: Content) -> None:

@@ -6,21 +6,23 @@ from typing import Any
 
 from lnbits.db import Filters, Page
 
+from ..clock import to_ms
 from ..crud import Tx, db, legacy_time
 from .crud_pages import TicketFilters, TicketRow
 from .models import Ticket
 
-# The guard of I5. `registered` and `status` change together, so only one of many scans gets it.
-REGISTER = """
-    UPDATE events.ticket SET registered = TRUE, reg_timestamp = :at, status = 'used'
+# The guard of I5, and below that of a used ticket: a state changes only from the one that was seen,
+# so one of many scans wins. 1.6.9 writes `registered` alone; ours change with it.
+ADMIT = """
+    UPDATE events.ticket SET registered = TRUE, reg_timestamp = :at, status = 'used', left_at = NULL
     WHERE id = :id AND paid = TRUE AND registered = FALSE
-      AND (status IS NULL OR status = 'active') AND kind = 'admission'
-      AND EXISTS (
-        SELECT 1 FROM events.events e
-        WHERE e.id = event AND e.wallet = :wallet AND e.status <> 'cancelled'
-      )
-    RETURNING *
+      AND (status IS NULL OR status = 'active')
 """
+# What `Ticket.is_used` says.
+_USED = (
+    "id = :id AND (status = 'used'"
+    " OR (registered = TRUE AND (status IS NULL OR status = 'active')))"
+)
 
 
 async def insert_tickets(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -90,10 +92,44 @@ async def cancel_order(tx: Tx, order_id: str) -> int:
     )
 
 
-async def register(tx: Tx, ticket_id: str, wallet: str, at: datetime) -> Ticket | None:
-    """Admit a ticket once; None when it may not enter (the reason is read afterwards)."""
-    row = await tx.fetch_one(REGISTER, {"id": ticket_id, "wallet": wallet, "at": legacy_time(at)})
-    return Ticket.from_row(row) if row else None
+async def lock(tx: Tx, ticket_id: str) -> None:
+    """Until the commit nobody else changes this ticket. No watched column is written."""
+    await tx.execute("UPDATE events.ticket SET wallet = wallet WHERE id = :id", {"id": ticket_id})
+
+
+async def admit(tx: Tx, ticket_id: str, at: datetime) -> bool:
+    """Valid becomes used; False when it is not valid (any more)."""
+    return await tx.execute(ADMIT, {"id": ticket_id, "at": legacy_time(at)}) == 1
+
+
+async def readmit(tx: Tx, ticket_id: str) -> bool:
+    """Who had left is inside again; False when nobody is out with it."""
+    return await _change_used(tx, "left_at = NULL", "left_at IS NOT NULL", ticket_id)
+
+
+async def let_out(tx: Tx, ticket_id: str, at: datetime) -> bool:
+    """False when nobody is inside with it."""
+    values = {"left_at": to_ms(at)}
+    return await _change_used(tx, "left_at = :left_at", "left_at IS NULL", ticket_id, values)
+
+
+async def take_back(tx: Tx, ticket_id: str) -> bool:
+    """Used becomes valid; False when it is not used (any more)."""
+    changes = "registered = FALSE, reg_timestamp = NULL, status = 'active', left_at = NULL"
+    return await _change_used(tx, changes, "TRUE", ticket_id)
+
+
+async def keep(tx: Tx, ticket_id: str) -> bool:
+    """Until the commit a used ticket stays that; False when it is not used (any more)."""
+    return await _change_used(tx, "wallet = wallet", "TRUE", ticket_id)
+
+
+async def _change_used(
+    tx: Tx, changes: str, condition: str, ticket_id: str, values: Mapping[str, Any] | None = None
+) -> bool:
+    # Only words of this file are put in.
+    statement = f"UPDATE events.ticket SET {changes} WHERE {_USED} AND {condition}"  # noqa: S608
+    return await tx.execute(statement, {"id": ticket_id, **(values or {})}) == 1
 
 
 async def delete_free(tx: Tx, ticket_id: str) -> int:

@@ -35,6 +35,15 @@ class Ticket:
     valid_from: datetime | None
     valid_until: datetime | None
     extra: dict[str, Any] = field(default_factory=dict)
+    # Its holder went out of the door at that time, and is not back.
+    left_at: datetime | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """It was let in. 1.6.9 says so by `registered` alone until the next boot."""
+        return self.status is TicketStatus.USED or (
+            self.status is TicketStatus.ACTIVE and self.registered
+        )
 
     @classmethod
     def from_row(cls, row: Row) -> "Ticket":
@@ -62,6 +71,7 @@ class Ticket:
             valid_from=from_ms(row["valid_from"]),
             valid_until=from_ms(row["valid_until"]),
             extra=read_json(row["extra"]),
+            left_at=from_ms(row["left_at"]),
         )
 
 

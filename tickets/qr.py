@@ -49,7 +49,12 @@ def ticket_qr_png(ticket_id: str) -> bytes:
 
 @functools.lru_cache(_CACHED)
 def qr_svg(text: str, label: str) -> str:
-    """Inline SVG with `label` as its accessible name; scales with its box."""
+    """As `fresh_qr_svg`, and kept: pages are asked for more than once."""
+    return fresh_qr_svg(text, label)
+
+
+def fresh_qr_svg(text: str, label: str) -> str:
+    """Inline SVG with `label` as its accessible name; scales with its box. Nothing is kept."""
     matrix = _with_quiet_zone(_modules(text))
     side = len(matrix)
     return (

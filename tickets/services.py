@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..catalog.models import ADMISSION, Listing
+from ..catalog.models import Listing
 from ..catalog.seats import Seats, give_back
 from ..catalog.services import read_listing
 from ..clock import to_ms
-from ..crud import Tx, legacy_time, reading, short_id, transaction
-from ..errors import Forbidden, NotFound
+from ..crud import Tx, legacy_time, reading, short_id
+from ..errors import NotFound
 from ..models import TicketStatus
 from . import crud, crud_responses
 from .models import Ticket
@@ -115,31 +115,34 @@ async def list_tickets(wallets: Sequence[str], now: datetime) -> list[Ticket]:
         return await crud.list_tickets(tx, wallets, now - _UNPAID_LISTED)
 
 
-async def register(ticket_id: str, wallet: str, now: datetime) -> Ticket:
-    """Admit a ticket, once. Raises NotFound (unknown, or of another wallet) or Forbidden."""
-    async with transaction() as tx:
-        admitted = await crud.register(tx, ticket_id, wallet, now)
-        if admitted is not None:
-            return admitted
-        ticket = await crud.get_ticket(tx, ticket_id)
-        listing = await read_listing(tx, ticket.event_id) if ticket else None
-        if ticket is None or listing is None or listing.event.wallet != wallet:
-            raise NotFound(UNKNOWN)
-        raise Forbidden(_why_refused(ticket))
+async def lock(tx: Tx, ticket_id: str) -> None:
+    """Until the commit nobody else changes this ticket."""
+    await crud.lock(tx, ticket_id)
 
 
-def _why_refused(ticket: Ticket) -> str:
-    if ticket.status is TicketStatus.CANCELLED:
-        return "Ticket was cancelled."
-    if ticket.status is TicketStatus.REFUNDED:
-        return "Ticket was refunded."
-    if ticket.kind != ADMISSION:
-        return "This is no ticket for the door."
-    if not ticket.paid:
-        return "Ticket not paid for."
-    if ticket.registered:
-        return "Ticket already registered"
-    return "The event was cancelled."
+async def admit(tx: Tx, ticket: Ticket, at: datetime) -> bool:
+    """A valid ticket is used; False when it is not valid (any more)."""
+    return await crud.admit(tx, ticket.id, at)
+
+
+async def readmit(tx: Tx, ticket: Ticket) -> bool:
+    """A guest who had left is inside again; False when nobody is out with it."""
+    return await crud.readmit(tx, ticket.id)
+
+
+async def let_out(tx: Tx, ticket: Ticket, at: datetime) -> bool:
+    """A guest leaves; False when nobody is inside with it."""
+    return await crud.let_out(tx, ticket.id, at)
+
+
+async def keep(tx: Tx, ticket: Ticket) -> bool:
+    """A used ticket stays that until the commit; False when it is not used (any more)."""
+    return await crud.keep(tx, ticket.id)
+
+
+async def take_back(tx: Tx, ticket: Ticket) -> bool:
+    """A used ticket is valid again, as if nobody had come; False when it is not used."""
+    return await crud.take_back(tx, ticket.id)
 
 
 async def delete_free(tx: Tx, ticket: Ticket) -> bool:

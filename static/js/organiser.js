@@ -50,7 +50,8 @@
         most: FIRST_SHOWN,
         marked: '',
         isFormOpen: false,
-        // The event whose money is shown, and the one a dialog asks about.
+        // The events whose door and whose money are shown, and the one a dialog asks about.
+        doorOf: '',
         moneyOf: '',
         toCancel: null,
         door: {event: ANY_EVENT, code: '', isSending: false, result: null}

@@ -60,6 +60,7 @@ SHOWN: Mapping[str, frozenset[str]] = {
         }
     ),
     "refunds": frozenset({"bodies", "cancelling", "claims", "worker", "wakeup"}),
+    "door": frozenset({"views_api_scanners", "views_api_offline"}),
 }
 ADAPTERS = frozenset({"invoicing", "payouts", "host_rows", "images", "email", "dms", "relays"})
 _MAY_IMPORT_HOST = re.compile(r"(crud|views)\w*|web|tasks|settings")

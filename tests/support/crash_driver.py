@@ -62,7 +62,14 @@ def _import_everything(root: Path) -> None:
 
     logger.remove()
     sys.path.append(str(root / "ext" / "extensions"))
-    for name in ("tasks", "views_api", "orders.checkout", "refunds.claims", "refunds.worker"):
+    for name in (
+        "tasks",
+        "views_api",
+        "orders.checkout",
+        "refunds.claims",
+        "refunds.worker",
+        "door.services",
+    ):
         host.ext(name)
 
 

@@ -21,6 +21,11 @@ CREDENTIALS = (
     "login",
     "login of another",
     "instance admin",
+    "scanner token",
+    # Of another event of the same organiser.
+    "scanner token of another event",
+    "revoked scanner token",
+    "scanner token as key",
 )
 Statuses = Mapping[str, int]
 
@@ -36,6 +41,9 @@ class Secrets:
     other_secret: str
     payment_hash: str
     preimage: str
+    scanner_token: str
+    other_scanner_token: str
+    revoked_scanner_token: str
 
     def headers(self, credential: str) -> dict[str, str]:
         sent: dict[str, dict[str, str]] = {
@@ -53,6 +61,10 @@ class Secrets:
             "login": self.organiser.login,
             "login of another": self.other.login,
             "instance admin": self.admin.login,
+            "scanner token": {"X-Scanner-Token": self.scanner_token},
+            "scanner token of another event": {"X-Scanner-Token": self.other_scanner_token},
+            "revoked scanner token": {"X-Scanner-Token": self.revoked_scanner_token},
+            "scanner token as key": {"X-API-KEY": self.scanner_token},
         }
         return sent[credential]
 
@@ -87,6 +99,7 @@ def admin_key(
     statuses = dict.fromkeys(CREDENTIALS, none) | {
         "bad key": 404,
         "payment hash as key": 404,
+        "scanner token as key": 404,
         "invoice key": 403,
         "foreign invoice key": 403,
         "admin key": own,
@@ -99,8 +112,19 @@ def invoice_key(url: str) -> Guarded:
     """Any key lists what is in its own wallet."""
     keys = ("invoice key", "admin key", "foreign invoice key", "foreign admin key")
     statuses = dict.fromkeys(CREDENTIALS, 401) | dict.fromkeys(keys, 200)
-    statuses |= {"bad key": 404, "payment hash as key": 404}
+    statuses |= dict.fromkeys(("bad key", "payment hash as key", "scanner token as key"), 404)
     return Guarded(url, statuses, None, frozenset({"invoice key", "admin key"}))
+
+
+def scanner_or_key(url: str, own: int = 200, foreign: int = 403, body: object = None) -> Guarded:
+    """A scanner of the event, or the admin key of its wallet."""
+    tokens = {
+        "scanner token": own,
+        "scanner token of another event": foreign,
+        "revoked scanner token": 403,
+    }
+    statuses = {**admin_key(url, own, foreign).statuses, **tokens}
+    return Guarded(url, statuses, body, frozenset({"admin key", "scanner token"}))
 
 
 def order_secret_or_key(url: str, own: int = 200, body: object = None) -> Guarded:

@@ -5,7 +5,7 @@ Each function returns what is wrong, in words; an empty list is what tests want.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,12 @@ _OF_EVENT = {
     " (SELECT 1 FROM events.order_lines l WHERE l.order_id = o.id AND l.event_id = :id)",
     "refunds": "SELECT r.* FROM events.refunds r WHERE CAST(:id AS TEXT) = '' OR EXISTS"
     " (SELECT 1 FROM events.order_lines l WHERE l.order_id = r.order_id AND l.event_id = :id)",
+}
+_AT_THE_DOOR = {
+    "events": _OF_EVENT["events"],
+    "tickets": _OF_EVENT["tickets"],
+    "scans": "SELECT * FROM events.scans WHERE CAST(:id AS TEXT) = '' OR event_id = :id",
+    "scanners": "SELECT * FROM events.scanners WHERE CAST(:id AS TEXT) = '' OR event_id = :id",
 }
 
 
@@ -56,7 +62,7 @@ class _Payout:
 
 
 async def broken_invariants(event_id: str = _ALL) -> list[str]:
-    """I1, I2 and I4 of an event, its orders and their payments, in and out."""
+    """I1, I2 and I4 of an event, its orders and their payments, in and out; I5 of its door."""
     books = await _read(event_id)
     return [
         *_broken_seats(books),
@@ -64,12 +70,43 @@ async def broken_invariants(event_id: str = _ALL) -> list[str]:
         *(text for refund in books.refunds for text in _broken_payout(books, refund)),
         *_broken_endings(books),
         *_broken_counters(books),
+        *await broken_entries(event_id),
     ]
 
 
 async def broken_seats(event_id: str = _ALL) -> list[str]:
     """I1 alone."""
     return _broken_seats(await _read(event_id))
+
+
+async def broken_entries(event_id: str = _ALL) -> list[str]:
+    """I5: what the tickets say and what the scans say is the same, and nobody came in twice
+    without a conflict being shown."""
+    return broken_at_the_door(await read_door(event_id))
+
+
+async def read_door(event_id: str = _ALL) -> Mapping[str, list[Row]]:
+    """Its `events`, `tickets`, `scans` and `scanners`."""
+    async with ext("crud").reading() as tx:
+        return {
+            name: await tx.fetch_all(sql, {"id": event_id}) for name, sql in _AT_THE_DOOR.items()
+        }
+
+
+def broken_at_the_door(found: Mapping[str, list[Row]]) -> list[str]:
+    """I5 of what `read_door` found."""
+    entry_of = {event["id"]: event["entry"] for event in found["events"]}
+    of_ticket: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for scan in found["scans"]:
+        of_ticket[scan["event_id"], scan["ticket_id"]].append(scan)
+    gates = {(scanner["event_id"], scanner["id"]) for scanner in found["scanners"]}
+    wrong = [f"I5 scan {dict(s)}" for s in found["scans"] if not _is_sound(s, gates)]
+    for ticket in found["tickets"]:
+        scans = of_ticket.pop((ticket["event"], ticket["id"]), [])
+        wrong += _broken_entry(ticket, scans, entry_of.get(ticket["event"]))
+    # A ticket whose entry was annulled may be deleted; one that stands needs its ticket.
+    lost = [scan for scans in of_ticket.values() for scan in scans if _stands(scan)]
+    return wrong + [f"I5 admitted with no ticket of the event: {dict(scan)}" for scan in lost]
 
 
 async def _read(event_id: str) -> _Books:
@@ -275,3 +312,35 @@ def _differences(kind: str, found: Mapping[str, Any], expected: Mapping[str, int
         for name, value in expected.items()
         if found[name] != value
     ]
+
+
+def _stands(scan: Row) -> bool:
+    return bool(scan["outcome"] == "admitted" and scan["annulled_at"] is None)
+
+
+def _is_sound(scan: Row, gates: Collection[tuple[str, str]]) -> bool:
+    """It names its ticket, or else what was read; it was made by a scanner of the event, or the
+    organiser; what was done beside the rules shows that it was made offline."""
+    return (
+        (scan["ticket_id"] is None) != (scan["code_hash"] is None)
+        and (scan["scanner_id"] is None or (scan["event_id"], scan["scanner_id"]) in gates)
+        and (bool(scan["is_forced"]) or not scan["is_conflict"])
+        and (scan["annulled_at"] is None or scan["outcome"] == "admitted")
+    )
+
+
+def _broken_entry(ticket: Row, scans: Sequence[Row], entry: str | None) -> list[str]:
+    """A used ticket was admitted, one that is not was not. As often as its holder went out it may
+    have been admitted again, where the event lets them come back."""
+    standing = [scan for scan in scans if _stands(scan)]
+    in_order = sum(not scan["is_conflict"] for scan in standing)
+    returns = sum(scan["outcome"] == "left" for scan in scans) if entry == "reentry" else 0
+    by_the_old_program = ticket["payment_hash"] in (None, ticket["id"])
+    wrong = in_order > 1 + returns
+    if ticket["status"] == "used":
+        wrong |= not standing and not by_the_old_program
+    elif ticket["status"] not in _ENDED:
+        wrong |= bool(standing) or ticket["left_at"] is not None
+    told = [(scan["outcome"], bool(scan["is_conflict"]), scan["annulled_at"]) for scan in scans]
+    names = ("id", "status", "left_at")
+    return [f"I5 ticket { ({name: ticket[name] for name in names}) }: {told}"] if wrong else []

@@ -138,7 +138,12 @@ class Node:
             async with self.ext.connect() as conn:
                 if current and not await fork.has_marker(conn):
                     current = None
-                for name in ("migrations_fork", "migrations_refunds", "migrations_catalog"):
+                for name in (
+                    "migrations_fork",
+                    "migrations_refunds",
+                    "migrations_catalog",
+                    "migrations_door",
+                ):
                     steps = part(name)
                     await run_migration(conn, steps, FORK_KEY, current)
                     current = await self.version(FORK_KEY)
@@ -249,15 +254,22 @@ _COLUMNS_SQLITE = """
 """
 _INDEXES = "SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'events'"
 _INDEXES_SQLITE = "SELECT name FROM events.sqlite_master WHERE type = 'index'"
+_TRIGGERS = """
+    SELECT t.tgname AS name FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'events' AND NOT t.tgisinternal
+"""
+_TRIGGERS_SQLITE = "SELECT name FROM events.sqlite_master WHERE type = 'trigger'"
 
 
 @dataclass(frozen=True)
 class Content:
-    """Columns (name, type, nullability, default, key) in order, rows, and names of indexes."""
+    """Columns (name, type, nullability, default, key) in order, rows, names of indexes and
+    triggers."""
 
     columns: dict[str, list[tuple[Any, ...]]]
     rows: dict[str, list[dict[str, Any]]]
     indexes: set[str]
+    triggers: set[str]
 
 
 async def content(node: Node) -> Content:
@@ -269,11 +281,17 @@ async def content(node: Node) -> Content:
         rows = {}
         for table in columns:
             found = await conn.fetchall(f"SELECT * FROM events.{table}")  # noqa: S608 - catalog
-            rows[table] = sorted((dict(row) for row in found), key=str)
+            rows[table] = sorted((_lasting(row) for row in found), key=str)
         names = await _tuples(conn, _INDEXES if on_postgres() else _INDEXES_SQLITE)
+        triggers = await _tuples(conn, _TRIGGERS if on_postgres() else _TRIGGERS_SQLITE)
     # Keys of tables have names that the engines make up.
     indexes = {name for (name,) in names if name.startswith(("ix_", "ux_"))}
-    return Content(columns, rows, indexes)
+    return Content(columns, rows, indexes, {name for (name,) in triggers})
+
+
+def _lasting(row: Row) -> dict[str, Any]:
+    """Without the moment at which a trigger saw the row, which is another one each time."""
+    return {name: value for name, value in row.items() if name != "changed_at"}
 
 
 async def _tuples(conn: Any, query: str) -> list[tuple[Any, ...]]:

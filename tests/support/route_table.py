@@ -13,15 +13,19 @@ from support.credentials import (
     order_secret_or_key,
     public,
     public_or_key,
+    scanner_or_key,
 )
 
 MAIL = "private-buyer@example.com"
 CODE = "HUSHHUSH"
+# Of an admission that the scene's scanner has made.
+SCAN_ID = "made-by-the-scene"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """An event with a paid order, and one without sales that may go."""
+    """An event with a paid order, of which the second ticket is in, and one without sales that
+    may go."""
 
     event_id: str
     spare_event_id: str
@@ -45,7 +49,16 @@ class Scene:
         tickets = {*self.purchase["ticket_ids"], *self.unpaid["ticket_ids"]}
         orders = {self.purchase["order_id"], self.purchase["order_secret"]}
         refund = {self.refund_id, self.claim_secret}
-        return {MAIL, CODE, self.secrets.preimage} | keys | tickets | orders | refund
+        tokens = {self.secrets.scanner_token, self.secrets.other_scanner_token}
+        return {MAIL, CODE, self.secrets.preimage} | keys | tickets | orders | refund | tokens
+
+    def private_to(self, credential: str, insiders: frozenset[str]) -> set[str]:
+        """What this credential may not be shown by a route with these insiders."""
+        if credential not in insiders:
+            return self.private
+        if credential == "scanner token":
+            return self.private - {*self.purchase["ticket_ids"]}
+        return set()
 
 
 def _money(scene: Scene) -> dict[str, Guarded]:
@@ -131,10 +144,62 @@ def _packages(scene: Scene) -> dict[str, Guarded]:
     }
 
 
+def _door(scene: Scene) -> dict[str, Guarded]:
+    """Scanners, what they do, and what the organiser sees of it."""
+    event, ticket = scene.event_id, scene.ticket_id
+    inside = {"code": scene.purchase["ticket_ids"][1]}
+    door, scanners = f"/door/{event}", f"/events/{event}/scanners"
+    register = scanner_or_key(f"/tickets/register/{ticket}", foreign=404)
+    # The key was asked before, and a ticket comes in once.
+    again = {**register.statuses, "foreign admin key": 404, "scanner token": 403}
+    return {
+        "GET /events/{event_id}/scanners": admin_key(scanners, foreign=403),
+        "POST /events/{event_id}/scanners": admin_key(
+            scanners, own=400, foreign=403, body={"name": "A", "expires_at": "2020-01-01T00:00Z"}
+        ),
+        "DELETE /events/{event_id}/scanners/{scanner_id}": admin_key(
+            f"{scanners}/none", own=404, foreign=403
+        ),
+        "GET /events/{event_id}/scans": admin_key(f"/events/{event}/scans", foreign=403),
+        "POST /door/{event_id}/hello": scanner_or_key(f"{door}/hello"),
+        "POST /door/{event_id}/validate": scanner_or_key(f"{door}/validate", body=inside),
+        "POST /door/{event_id}/scans": scanner_or_key(f"{door}/scans", body=inside),
+        "POST /door/{event_id}/scans/{scan_id}/annul": scanner_or_key(
+            f"{door}/scans/{SCAN_ID}/annul"
+        ),
+        "GET /door/{event_id}/search": scanner_or_key(f"{door}/search?q=ada"),
+        "GET /door/{event_id}/snapshot": scanner_or_key(f"{door}/snapshot"),
+        "GET /door/{event_id}/stats": scanner_or_key(f"{door}/stats"),
+        "PUT /tickets/register/{ticket_id}": Guarded(register.url, again, None, register.insiders),
+    }
+
+
+def _pages(scene: Scene) -> dict[str, Guarded]:
+    event, ticket, secret = scene.event_id, scene.ticket_id, scene.secrets.order_secret
+    return {
+        "GET /events/": login("/events/"),
+        "GET /events/{event_id}": public(f"/events/{event}"),
+        "POST /events/{event_id}": public(f"/events/{event}", status=400),
+        "GET /events/o/{order_secret}": public(f"/events/o/{secret}"),
+        # By this event's policy there is nothing to cancel: back to the order.
+        "GET /events/o/{order_secret}/cancel": public(f"/events/o/{secret}/cancel", status=303),
+        "POST /events/o/{order_secret}/cancel": public(f"/events/o/{secret}/cancel", status=303),
+        "GET /events/r/{claim_secret}": public(f"/events/r/{scene.claim_secret}"),
+        "POST /events/r/{claim_secret}": public(f"/events/r/{scene.claim_secret}", status=400),
+        "GET /events/ticket/{ticket_id}": public(f"/events/ticket/{ticket}"),
+        "GET /events/register/{event_id}": public(f"/events/register/{event}", status=303),
+        "GET /events/door/{event_id}": public(f"/events/door/{event}"),
+        "GET /events/door/{event_id}/manifest.webmanifest": public(
+            f"/events/door/{event}/manifest.webmanifest"
+        ),
+        "GET /events/sw.js": public("/events/sw.js"),
+    }
+
+
 def guarded(scene: Scene) -> dict[str, Guarded]:
     """All routes of the extension. Those that take something away come last."""
     event, spare, ticket = scene.event_id, scene.spare_event_id, scene.ticket_id
-    payment_hash, secret = scene.secrets.payment_hash, scene.secrets.order_secret
+    payment_hash = scene.secrets.payment_hash
     new_event = event_body(name="Made by the table")
     api = {
         "GET /events": invoice_key("/events"),
@@ -165,32 +230,19 @@ def guarded(scene: Scene) -> dict[str, Guarded]:
         "PUT /events/{event_id}": admin_key(
             f"/events/{event}", foreign=403, body={"info": "new words"}
         ),
-        "PUT /tickets/register/{ticket_id}": admin_key(f"/tickets/register/{ticket}"),
         "DELETE /tickets/{ticket_id}": admin_key(f"/tickets/{ticket}", own=409),
         "PUT /events/{event_id}/publish": admin_key(f"/events/{spare}/publish", foreign=403),
         "PUT /events/{event_id}/complete": admin_key(f"/events/{spare}/complete", foreign=403),
         "PUT /events/{event_id}/cancel": admin_key(f"/events/{spare}/cancel", foreign=403),
         "DELETE /events/{event_id}": admin_key(f"/events/{spare}", foreign=403),
     }
-    pages = {
-        "GET /events/": login("/events/"),
-        "GET /events/{event_id}": public(f"/events/{event}"),
-        "POST /events/{event_id}": public(f"/events/{event}", status=400),
-        "GET /events/o/{order_secret}": public(f"/events/o/{secret}"),
-        # By this event's policy there is nothing to cancel: back to the order.
-        "GET /events/o/{order_secret}/cancel": public(f"/events/o/{secret}/cancel", status=303),
-        "POST /events/o/{order_secret}/cancel": public(f"/events/o/{secret}/cancel", status=303),
-        "GET /events/r/{claim_secret}": public(f"/events/r/{scene.claim_secret}"),
-        "POST /events/r/{claim_secret}": public(f"/events/r/{scene.claim_secret}", status=400),
-        "GET /events/ticket/{ticket_id}": public(f"/events/ticket/{ticket}"),
-        "GET /events/register/{event_id}": public(f"/events/register/{event}", status=303),
-    }
     found = {}
-    for name, route in {**_money(scene), **_catalog(scene), **_packages(scene), **api}.items():
+    api = {**_money(scene), **_catalog(scene), **_packages(scene), **_door(scene), **api}
+    for name, route in api.items():
         method, path = name.split(" ")
         moved = Guarded(API + route.url, route.statuses, route.body, route.insiders)
         found[f"{method} {API}{path}"] = moved
-    return found | pages
+    return found | _pages(scene)
 
 
 # They say what they say to whoever knows the id or secret in their address.
