@@ -14,7 +14,7 @@ _acting: ContextVar[str] = ContextVar("acting", default=SYSTEM)
 
 
 def acting() -> str:
-    """`system`, `buyer`, `admin_key:<wallet>`, `invoice_key:<wallet>`, or `login:<user>`."""
+    """`system`, `buyer`, `admin_key:<wallet>`, `scanner:<id>`, or `login:<user>`."""
     return _acting.get()
 
 

@@ -21,6 +21,7 @@ from support.builders import (
     rows,
     ticket_rows,
 )
+from support.changing import act, changed
 from support.host import ext
 from support.invariants import broken_invariants
 from support.people import Person
@@ -31,23 +32,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 def now() -> datetime:
     return datetime.now(timezone.utc)
-
-
-async def act(
-    client: httpx.AsyncClient, organiser: Person, event: Json, action: str
-) -> httpx.Response:
-    url = f"{API}/events/{event['id']}/{action}"
-    return await client.put(url, headers=organiser.admin)
-
-
-async def change(
-    client: httpx.AsyncClient, organiser: Person, event: Json, **changes: object
-) -> Json:
-    url = f"{API}/events/{event['id']}"
-    answer = await client.put(url, json=changes, headers=organiser.admin)
-    assert answer.status_code == 200, answer.text
-    found: Json = answer.json()
-    return found
 
 
 async def status(event: Json) -> str:
@@ -234,7 +218,7 @@ async def test_control_an_event_that_changed_since_it_was_judged_is_not_complete
     crud, crud_endings = ext("catalog.crud"), ext("catalog.crud_endings")
     async with ext("crud").reading() as tx:
         judged = await crud.get_event(tx, event["id"])
-    await change(client, organiser, event, event_end_date=day(90))
+    await changed(client, organiser, event, event_end_date=day(90))
     async with ext("crud").transaction() as tx:
         assert not await crud_endings.complete_past(tx, judged)
     assert await status(event) == "published"
@@ -271,10 +255,10 @@ async def test_an_event_put_off_after_its_end_is_on_sale_again(
     event = await an_event(client, organiser, **past)
     assert await time_passes(now()) >= 1
     assert await status(event) == "completed"
-    assert (await change(client, organiser, event, info="It was fine."))["status"] == "completed"
-    assert (await change(client, organiser, event, **later))["status"] == "published"
+    assert (await changed(client, organiser, event, info="It was fine."))["status"] == "completed"
+    assert (await changed(client, organiser, event, **later))["status"] == "published"
     await a_purchase(client, event["id"])
     # Completed by hand before its end: another date does not put it on sale.
     await act(client, organiser, event, "complete")
-    moved = await change(client, organiser, event, event_end_date=day(9))
+    moved = await changed(client, organiser, event, event_end_date=day(9))
     assert moved["status"] == "completed"

@@ -19,29 +19,13 @@ from support.builders import (
     pay,
     rows,
 )
+from support.changing import act, changed
 from support.invariants import broken_invariants
 from support.people import Person
 from support.refusals import assert_refused, nothing_written
 from support.settling import lapse, sweep
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-async def act(
-    client: httpx.AsyncClient, organiser: Person, event: Json, action: str
-) -> httpx.Response:
-    url = f"{API}/events/{event['id']}/{action}"
-    return await client.put(url, headers=organiser.admin)
-
-
-async def change(
-    client: httpx.AsyncClient, organiser: Person, event: Json, **changes: object
-) -> Json:
-    url = f"{API}/events/{event['id']}"
-    answer = await client.put(url, json=changes, headers=organiser.admin)
-    assert answer.status_code == 200, answer.text
-    found: Json = answer.json()
-    return found
 
 
 def wave(wave_id: str, **changes: object) -> Json:
@@ -195,14 +179,14 @@ async def test_a_body_of_1_6_9_leaves_alone_what_it_was_not_shown(
     before = await others()
     assert len(before) == 3
     for waves in ([*shown, wave("c")], [shown[0]], [wave("d")]):
-        after = await change(client, organiser, event, extra={"ticket_waves": waves})
+        after = await changed(client, organiser, event, extra={"ticket_waves": waves})
         assert [w["id"] for w in after["extra"]["ticket_waves"]] == [w["id"] for w in waves]
         assert await others() == before
         assert after["capacity"] == 5 * len(waves)
     asked = "SELECT id FROM events.options WHERE event_id = :id"
     assert len(await rows(asked, id=event["id"])) == 6
     # Of one wave: the event's own price is that wave's, not the add-on's.
-    await change(client, organiser, event, price_per_ticket=33)
+    await changed(client, organiser, event, price_per_ticket=33)
     assert await others() == before
     shirt = next(package for package in event["packages"] if package["name"] == "Shirt")
     url = f"{API}/events/{event['id']}"
@@ -219,7 +203,7 @@ async def test_a_wave_that_was_removed_takes_its_questions_along(
     gone = event["packages"][1]["id"]
     url = f"{API}/events/{event['id']}/packages/{gone}/options"
     await client.post(url, json={"label": "Size"}, headers=organiser.admin)
-    await change(client, organiser, event, extra={"ticket_waves": [wave("a"), wave("b")]})
+    await changed(client, organiser, event, extra={"ticket_waves": [wave("a"), wave("b")]})
     for table, column in (("packages", "id"), ("options", "package_id")):
         sql = f"SELECT * FROM events.{table} WHERE {column} = :id"  # noqa: S608 - own names
         assert await rows(sql, id=gone) == []

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from support.builders import API, Json, an_event, event_body, event_row, execute, rows
+from support.changing import change
 from support.host import ext
 from support.people import Person
 from support.refusals import assert_refused, nothing_written
@@ -42,13 +43,6 @@ PRIVATE = ("entry", "listed", "nostr_publish", "metadata")
 
 def details_of(view: Json) -> Json:
     return {name: view[name] for name in DETAILS}
-
-
-async def change(
-    client: httpx.AsyncClient, organiser: Person, event: Json, **changes: object
-) -> httpx.Response:
-    url = f"{API}/events/{event['id']}"
-    return await client.put(url, json=changes, headers=organiser.admin)
 
 
 async def mine(client: httpx.AsyncClient, organiser: Person, event: Json) -> Json:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from support.builders import API, Json, an_event, day, event_body, event_row, execute, package_row
+from support.changing import change, changed
 from support.people import Person
 from support.refusals import assert_refused, nothing_written
 
@@ -18,22 +19,6 @@ TIERS = [{"days_before": 7, "percent": 100}, {"days_before": 3, "percent": 50}]
 SUMMER = "2030-07-01"  # Berlin is two hours ahead
 BERLIN: Json = {"timezone": "Europe/Berlin", "starts_at": f"{SUMMER}T20:00"}
 HOUR_MS = 3_600_000
-
-
-async def change(
-    client: httpx.AsyncClient, organiser: Person, event: Json, **changes: object
-) -> httpx.Response:
-    url = f"{API}/events/{event['id']}"
-    return await client.put(url, json=changes, headers=organiser.admin)
-
-
-async def changed(
-    client: httpx.AsyncClient, organiser: Person, event: Json, **changes: object
-) -> Json:
-    answer = await change(client, organiser, event, **changes)
-    assert answer.status_code == 200, answer.text
-    found: Json = answer.json()
-    return found
 
 
 async def public(client: httpx.AsyncClient, event: Json) -> Json:

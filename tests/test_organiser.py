@@ -17,6 +17,7 @@ from support.builders import (
     pay,
     rows,
 )
+from support.changing import change, changed
 from support.host import ext
 from support.invariants import broken_invariants
 from support.people import Person
@@ -36,22 +37,6 @@ def wave(id: str = "w", **changes: object) -> Json:  # noqa: A002 - its name in 
         "amount_tickets": 5,
         "price_per_ticket": 10,
     } | changes
-
-
-async def change(
-    client: httpx.AsyncClient, organiser: Person, event: Json, **changes: object
-) -> httpx.Response:
-    url = f"{API}/events/{event['id']}"
-    return await client.put(url, json=changes, headers=organiser.admin)
-
-
-async def changed(
-    client: httpx.AsyncClient, organiser: Person, event: Json, **changes: object
-) -> Json:
-    answer = await change(client, organiser, event, **changes)
-    assert answer.status_code == 200, answer.text
-    found: Json = answer.json()
-    return found
 
 
 async def mine(client: httpx.AsyncClient, organiser: Person, event_id: str) -> Json:
