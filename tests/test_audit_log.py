@@ -13,6 +13,7 @@ from support.host import ext, on_postgres
 from support.legacy import Node, empty_node, part
 from support.people import Person
 from support.refusals import assert_refused
+from support.statements import statements
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -94,20 +95,9 @@ async def test_the_log_does_not_stand_in_the_way_of_deleting_the_extension() -> 
 
 async def _record(changes: list[Any]) -> list[str]:
     """Write changes; returns the statements that took."""
-    from sqlalchemy import event
-
-    sent: list[str] = []
-    engine = ext("crud").db.engine.sync_engine
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(statement)
-
     async with ext("crud").transaction() as tx:
-        event.listen(engine, "before_cursor_execute", note)
-        try:
+        with statements() as sent:
             await ext("audit.services").record(tx, changes)
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
     return sent
 
 

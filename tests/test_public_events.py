@@ -6,12 +6,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import event as sql_events
 
 from support.builders import API, Json, an_event, day, execute
-from support.host import ext
 from support.people import Person
 from support.refusals import assert_refused
+from support.statements import statements
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -196,13 +195,6 @@ async def test_i11_the_list_takes_two_statements_however_long_it_is(
     client: httpx.AsyncClient, organiser: Person
 ) -> None:
     mark = tag()
-    engine = ext("crud").db.engine.sync_engine
-    seen: list[str] = []
-
-    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
-        if "ATTACH" not in statement:
-            seen.append(statement)
-
     counts = []
     for number in range(4):
         waves = [
@@ -210,11 +202,7 @@ async def test_i11_the_list_takes_two_statements_however_long_it_is(
             for wave in range(number + 1)
         ]
         await an_event(client, organiser, name=mark, extra={"ticket_waves": waves})
-        seen.clear()
-        sql_events.listen(engine, "before_cursor_execute", note)
-        try:
+        with statements() as seen:
             assert (await found(client, q=mark))["total"] == number + 1
-        finally:
-            sql_events.remove(engine, "before_cursor_execute", note)
         counts.append(len(seen))
     assert counts == [2] * 4
