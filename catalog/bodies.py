@@ -47,8 +47,8 @@ class WaveBody(Body):
     currency: str = "sat"
     allow_fiat: bool = False
     fiat_currency: str = Field("GBP", max_length=8)
-    amount_tickets: Count = Field(...)
-    price_per_ticket: Decimal = Field(..., ge=0)
+    amount_tickets: Count = Field(..., description="Tickets that remain.")
+    price_per_ticket: Decimal = Field(..., ge=0, description="In `currency`.")
     sold: Count | None = Field(None, description="As it was read; ours, 1.6.9 sends it back.")
     use_ticket_image: bool = False
     ticket_image_id: str | None = Field(None, max_length=128)
@@ -95,7 +95,7 @@ class ExtraBody(Body):
     promo_codes: list[PromoBody] = Field([], max_items=1000)
     ticket_waves: list[WaveBody] = Field([], max_items=100)
     conditional: bool = False
-    min_tickets: Count = 1
+    min_tickets: Count = Field(1, description="Tickets, with `conditional`.")
     email_notifications: bool = False
     nostr_notifications: bool = False
     notification_subject: StrictStr = ""

@@ -85,7 +85,7 @@ class HelloAnswer(BaseModel):
 
 class LoggedTicket(BaseModel):
     id: str
-    number: int | None
+    number: int | None = Field(..., description="The ticket's, as people say it.")
     name: str | None
     package: str | None = Field(..., description="The name of its ticket type.")
 

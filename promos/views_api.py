@@ -49,8 +49,8 @@ class CodeAnswer(BaseModel):
 
 
 class CodeList(BaseModel):
-    data: list[CodeAnswer]
-    total: int
+    data: list[CodeAnswer] = Field(..., description="Oldest first.")
+    total: int = Field(..., description="How many there are in all.")
 
 
 class Validity(BaseModel):
