@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, StrictBool, StrictStr, conlist, root_validator, validator
 
 from ..catalog.times import read_moment
+from ..clock import from_ms, to_ms
 from ..crud import short_id
 from ..errors import InvalidInput
 from ..models import Object, clean_text
@@ -93,7 +94,8 @@ class ScanFields(Object):
             scan_id=self.scan_id or short_id(),
             code=code,
             type=self.type,
-            scanned_at=at,
+            # As it is stored: a repeat is told the same moment, to the second.
+            scanned_at=from_ms(to_ms(at)) or at,
             location=self.location,
             is_forced=self.force,
             refused=self.refused,

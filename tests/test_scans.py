@@ -243,6 +243,13 @@ async def test_i5_entry_a_repeated_scan_gets_its_first_answer(
     assert (told["outcome"], told["ticket"]["id"]) == ("admitted", stranger)
 
 
+async def test_i5_entry_a_scan_has_the_moment_that_is_stored(app: object) -> None:
+    """Not a fraction of a millisecond more, which would be another second to whoever rounds."""
+    now = datetime(2030, 5, 31, 19, 59, 59, 999_600, tzinfo=timezone.utc)
+    new = ext("door.bodies").ScanBody(code="x").new_scan("x", now)
+    assert new.scanned_at == ext("clock").from_ms(ext("clock").to_ms(now))
+
+
 async def test_i5_entry_equal_scan_ids_at_once_are_one_scan(
     client: httpx.AsyncClient, organiser: Person
 ) -> None:
