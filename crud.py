@@ -18,13 +18,23 @@ from lnbits.helpers import urlsafe_short_hash
 from sqlalchemy import text
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import TextClause
+
+from .hints import Pulse
 
 db = Database("ext_events")
 
 Row = Mapping[str, Any]
 
-# Parsing a statement costs as much as running it; there are few, and they are all our own.
-_text = lru_cache(maxsize=512)(text)
+
+@lru_cache(maxsize=512)
+def _text(sql: str) -> TextClause:
+    """Parsing a statement costs as much as running it; there are few, and they are all our own.
+
+    On SQLite the extension's file is what is opened, so its tables need no schema, and attaching
+    it a second time under that name, as the host does, is left out.
+    """
+    return text(sql.replace("events.", "") if is_sqlite() else sql)
 
 
 class Tx:
@@ -45,12 +55,16 @@ class Tx:
         result = await self.raw.execute(_text(sql), dict(values or {}))
         return int(result.rowcount)
 
-    async def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows in one go; they have the columns of the first."""
+    async def insert(
+        self, table: str, rows: Sequence[Mapping[str, Any]], unless_there: str = ""
+    ) -> None:
+        """Insert rows in one go; they have the columns of the first. `unless_there`: the columns
+        of a unique index; a row whose values are there already is left out."""
         names = ", ".join(rows[0])
         marks = ", ".join(f":{name}" for name in rows[0])
+        rest = f" ON CONFLICT ({unless_there}) DO NOTHING" if unless_there else ""
         # Table and column names come from this package, values are bound.
-        statement = _text(f"INSERT INTO events.{table} ({names}) VALUES ({marks})")  # noqa: S608
+        statement = _text(f"INSERT INTO events.{table} ({names}) VALUES ({marks}){rest}")  # noqa: S608
         await self.raw.execute(statement, [dict(row) for row in rows])
 
     async def _read(self, sql: str, values: Mapping[str, Any] | None) -> CursorResult:
@@ -67,11 +81,15 @@ class Tx:
             raise
 
 
+# This process has committed something.
+pulse = Pulse()
+
+
 class Session:
     """Connections for one piece of work that waits between its steps (a purchase: for the node).
 
     Each step holds the extension's one lock; between steps nothing is locked. On SQLite the
-    file stays open, since opening and attaching it costs more than a step; on PostgreSQL the
+    file stays open, since opening it costs more than a step; on PostgreSQL the
     connection goes back to the host's pool of five, or a slow node would empty it.
     """
 
@@ -104,6 +122,7 @@ class Session:
                 await raw.rollback()
                 raise
             await raw.commit()
+        pulse.beat()
 
     @asynccontextmanager
     async def _step(self) -> AsyncIterator[AsyncConnection]:
@@ -117,8 +136,6 @@ class Session:
 
     async def _connect(self) -> AsyncConnection:
         self._open = await db.engine.connect()
-        if is_sqlite():
-            await self._open.execute(text(f"ATTACH '{db.path}' AS {db.schema}"))
         return self._open
 
     async def _close(self) -> None:

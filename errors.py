@@ -42,6 +42,12 @@ class NotFound(TicketingError):
     status, code = HTTPStatus.NOT_FOUND, "not_found"
 
 
+class CalendarUnavailable(NotFound):
+    """There is no calendar file: no date to put in, or nothing to write it with."""
+
+    code = "calendar_unavailable"
+
+
 class SoldOut(TicketingError):
     status, code = HTTPStatus.GONE, "sold_out"
 
@@ -109,8 +115,18 @@ class TooManyOpenOrders(TicketingError):
     status, code = HTTPStatus.TOO_MANY_REQUESTS, "too_many_open_orders"
 
 
+class TooManyRequests(TicketingError):
+    """Asked for too often; it may be asked for again later."""
+
+    status, code = HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"
+
+
 class TooManyScanners(TicketingError):
     code = "too_many_scanners"
+
+
+class TooManyTries(TicketingError):
+    status, code = HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries"
 
 
 class StaleVersion(TicketingError):
@@ -173,3 +189,12 @@ class PayoutRefused(TicketingError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class SignerUnusable(TicketingError):
+    """A remote signer that was named cannot be used. The code says why: `signer_offline`,
+    `signer_denied`, `signer_broken`."""
+
+    def __init__(self, why: str, message: str) -> None:
+        super().__init__(message)
+        self.code = f"signer_{why}"

@@ -5,6 +5,7 @@ import unicodedata
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, conint
 
@@ -25,6 +26,9 @@ else:
 
 # 1.6.9 knows no unlimited events: this is what its `amount_tickets` reads for one.
 LEGACY_UNLIMITED = 1_000_000
+
+# Of messages to buyers; the first is spoken to whoever says nothing, or something else.
+LANGUAGES = ("en", "de", "es")
 
 
 class EventStatus(str, Enum):
@@ -154,3 +158,55 @@ def clean_id(value: str, what: str) -> str:
     if not _ID.fullmatch(value):
         raise NotFound(f"{what} does not exist.")
     return value
+
+
+_RANGE = re.compile(
+    r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9]{1,8})*\s*(?:;\s*q=([01](?:\.\d{0,3})?)\s*)?"
+)
+
+
+def choose_language(named: str | None, accept_language: str | None) -> str:
+    """The language a person is written to: the one named, else the first that `Accept-Language`
+    prefers (RFC 9110, 12.5.4). Regions are left out."""
+    if named:
+        return _spoken(named) or LANGUAGES[0]
+    found = (_RANGE.fullmatch(part) for part in (accept_language or "")[:1000].split(","))
+    wanted = [(float(match[2] or 1), match[1]) for match in found if match]
+    wanted.sort(key=lambda pair: -pair[0])
+    spoken = (_spoken(tag) for quality, tag in wanted if quality > 0)
+    return next((language for language in spoken if language), LANGUAGES[0])
+
+
+def _spoken(tag: str) -> str | None:
+    language = tag.strip().split("-")[0].lower()
+    return language if language in LANGUAGES else None
+
+
+# NIP-01 relays are WebSockets (RFC 6455).
+_RELAY_SCHEMES = {"ws": 80, "wss": 443}
+
+
+def clean_relay_url(value: str) -> str:
+    """A relay's address in one spelling: lower case, no default port, no slash alone at the end.
+
+    By form only; where it leads to is judged when it is connected to. Raises InvalidInput.
+    """
+    text = clean_text(value, "The relay's address", 255)
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as exc:
+        raise InvalidInput(_NO_RELAY) from exc
+    has_more = parts.username is not None or parts.password is not None or parts.fragment
+    if parts.scheme.lower() not in _RELAY_SCHEMES or not _RELAY_HOST.fullmatch(host) or has_more:
+        raise InvalidInput(_NO_RELAY)
+    scheme = parts.scheme.lower()
+    shown = f"[{host}]" if ":" in host else host
+    where = "" if port in (None, _RELAY_SCHEMES[scheme]) else f":{port}"
+    path = "" if parts.path == "/" else parts.path
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{scheme}://{shown}{where}{path}{query}"
+
+
+_RELAY_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})|[0-9A-Fa-f:.]+")
+_NO_RELAY = "A relay's address looks like wss://relay.example.com."

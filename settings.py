@@ -9,63 +9,11 @@ from collections.abc import Awaitable, Callable
 
 from lnbits.settings import settings as host_settings
 from lnbits.utils.exchange_rates import allowed_currencies, currencies
-from pydantic import BaseModel, Extra, Field, validator
-from pydantic.fields import ModelField
 
 from .crud import Tx, reading, transaction
-from .errors import InvalidInput
-from .models import MAX_COUNT, Body
-
-
-class InstanceSettings(BaseModel, extra=Extra.forbid):
-    """What an instance admin may set. Times in whole seconds."""
-
-    hold_seconds: int = Field(
-        900, ge=2, le=86_400, description="How long an unpaid order keeps its seats, in seconds."
-    )
-    max_open_orders_per_buyer: int = Field(
-        5, ge=1, le=10_000, description="Unpaid orders one buyer may have open per event."
-    )
-    max_open_orders_per_address: int = Field(
-        50, ge=1, le=1_000_000, description="Unpaid orders one network address may have open."
-    )
-    default_max_per_buyer: int | None = Field(
-        None,
-        ge=1,
-        le=MAX_COUNT,
-        description="Tickets one buyer may have per event, over all orders, where the event itself"
-        " says nothing; null: as many as there are.",
-    )
-
-
-# null is a value of these; for the others it is no number.
-_NULLABLE = frozenset({"default_max_per_buyer"})
-
-
-class SettingsPatch(Body, extra=Extra.forbid):
-    """Any subset of InstanceSettings."""
-
-    hold_seconds: int | None = Field(
-        None, ge=2, le=86_400, description="How long seats wait for their payment."
-    )
-    max_open_orders_per_buyer: int | None = Field(
-        None, ge=1, le=10_000, description="Unpaid orders of one buyer for one event."
-    )
-    max_open_orders_per_address: int | None = Field(
-        None, ge=1, le=1_000_000, description="Unpaid orders of one network address."
-    )
-    default_max_per_buyer: int | None = Field(
-        None, ge=1, le=MAX_COUNT, description="Tickets per buyer and event; null: any number."
-    )
-
-    @validator("*", pre=True)
-    def _whole(cls, value: object, field: ModelField) -> object:
-        if value is None and field.name in _NULLABLE:
-            return None
-        # pydantic would read 2.5 as 2.
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise InvalidInput("Settings are whole numbers.")
-        return value
+from .settings_fields import InstanceSettings as InstanceSettings
+from .settings_fields import MailSecurity as MailSecurity
+from .settings_fields import SettingsPatch as SettingsPatch
 
 
 async def read_settings(tx: Tx) -> InstanceSettings:

@@ -5,7 +5,9 @@ pass `require_ready`, which waits for the fork's migrations (HOST §1).
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
 from lnbits.core.crud import get_db_version
 from lnbits.core.helpers import run_migration
@@ -14,10 +16,22 @@ from lnbits.db import SQLITE
 from lnbits.task_manager import task_manager
 from loguru import logger
 
-from . import clock, migrations_catalog, migrations_door, migrations_fork, migrations_refunds
+from . import (
+    clock,
+    migrations_catalog,
+    migrations_door,
+    migrations_fork,
+    migrations_messages,
+    migrations_nostr,
+    migrations_refunds,
+    migrations_sale,
+)
 from .adoption import adopt_legacy
 from .crud import db
 from .errors import Starting
+from .nostr import worker as nostr_worker
+from .nostr.direct import NostrMessages
+from .notifications import worker as messages_worker
 from .orders import sweeper
 from .orders.live import nudges
 from .refunds import wakeup
@@ -26,7 +40,15 @@ from .refunds.services import Ledger
 from .settings import secret_key
 
 FORK_KEY = "events_fork"
-FORK_STEPS = (migrations_fork, migrations_refunds, migrations_catalog, migrations_door)
+FORK_STEPS = (
+    migrations_fork,
+    migrations_refunds,
+    migrations_catalog,
+    migrations_door,
+    migrations_messages,
+    migrations_nostr,
+    migrations_sale,
+)
 # Any fixed number: two processes on one PostgreSQL must not migrate at once.
 _MIGRATION_LOCK = 7_261_991
 
@@ -34,6 +56,11 @@ BOOT_TASK = "ext_events_boot"
 SWEEP_TASK = "ext_events_sweep"
 NUDGE_TASK = "ext_events_nudge"
 REFUND_TASK = "ext_events_refunds"
+OUTBOX_TASK = "ext_events_outbox"
+MAIL_TASK = "ext_events_mail"
+DM_TASK = "ext_events_dm"
+SIGNING_TASK = "ext_events_signing"
+RELAYS_TASK = "ext_events_relays"
 LISTENER = "ext_events"
 
 SWEEP_EVERY_S = 60.0
@@ -110,9 +137,8 @@ async def boot() -> None:
             await asyncio.sleep(RETRY_S)
     task_manager.register_invoice_listener(on_invoice_paid, LISTENER)
     readiness.set()
-    task_manager.create_task(keep_sweeping(), name=SWEEP_TASK)
-    task_manager.create_task(keep_nudging(), name=NUDGE_TASK)
-    task_manager.create_task(keep_refunding(), name=REFUND_TASK)
+    for name, loop in LOOPS.items():
+        task_manager.create_task(loop(), name=name)
 
 
 async def on_invoice_paid(payment: Payment) -> None:
@@ -183,6 +209,19 @@ async def keep_refunding() -> None:
         await wakeup.wait(wait_s)
 
 
+# What runs as long as the extension is switched on; each keeps going whatever happens.
+LOOPS: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+    SWEEP_TASK: keep_sweeping,
+    NUDGE_TASK: keep_nudging,
+    REFUND_TASK: keep_refunding,
+    OUTBOX_TASK: messages_worker.keep_delivering,
+    MAIL_TASK: messages_worker.keep_mailing,
+    DM_TASK: lambda: messages_worker.keep_messaging(NostrMessages()),
+    SIGNING_TASK: nostr_worker.keep_signing,
+    RELAYS_TASK: nostr_worker.keep_sending,
+}
+
+
 def start() -> None:
     """Called by the host, not awaited: the work is done in a task."""
     task_manager.create_task(boot(), name=BOOT_TASK)
@@ -190,7 +229,7 @@ def start() -> None:
 
 def stop() -> None:
     """Called by the host when the extension is switched off or replaced."""
-    for name in (BOOT_TASK, SWEEP_TASK, NUDGE_TASK, REFUND_TASK, f"{LISTENER}_invoice_listener"):
+    for name in (BOOT_TASK, *LOOPS, f"{LISTENER}_invoice_listener"):
         task = task_manager.get_task(name)
         if task is not None:
             task_manager.cancel_task(task)

@@ -15,6 +15,7 @@ from .views_event import router as event_router
 from .views_order import router as order_router
 from .views_refund import router as refund_router
 from .views_render import PageRoute, host_page
+from .views_resend import router as resend_router
 
 organiser_router = APIRouter(route_class=PageRoute)
 
@@ -37,6 +38,7 @@ pages_router = APIRouter()
 pages_router.include_router(organiser_router)
 pages_router.include_router(order_router)
 pages_router.include_router(cancel_router)
+pages_router.include_router(resend_router)
 pages_router.include_router(refund_router)
 pages_router.include_router(door_router)
 # Last: its path matches any single word.

@@ -8,6 +8,10 @@ from .crud import Tx
 from .door.views_api import router as door_router
 from .door.views_api_offline import router as offline_router
 from .door.views_api_scanners import router as scanners_router
+from .nostr import accounts as nostr_accounts
+from .nostr.views_api import router as nostr_router
+from .nostr.views_api_state import router as nostr_state_router
+from .notifications.views_api import router as messages_router
 from .orders.quoting import Prices
 from .orders.views_api import router as orders_router
 from .orders.views_api_legacy import router as legacy_router
@@ -33,11 +37,13 @@ async def read() -> InstanceSettings:
     "/settings", dependencies=[Depends(instance_admin)], summary="Change instance settings"
 )
 async def change(patch: SettingsPatch) -> InstanceSettings:
-    return await change_settings(patch, _log)
+    return await change_settings(patch, _follow)
 
 
-async def _log(tx: Tx, before: InstanceSettings, after: InstanceSettings) -> None:
-    """Here, because the settings stand below the log."""
+async def _follow(tx: Tx, before: InstanceSettings, after: InstanceSettings) -> None:
+    """Here, because the settings stand below the log and all others."""
+    if before.default_relays != after.default_relays:
+        await nostr_accounts.follow_defaults(tx, after.default_relays)
     differences = audit.differences(
         "update", "settings", "instance", None, before.dict(), after.dict()
     )
@@ -49,6 +55,7 @@ def all_routes() -> APIRouter:
     router = APIRouter()
     # Before the poll route, whose path has the shape of theirs.
     router.include_router(legacy_router)
+    router.include_router(messages_router)
     router.include_router(refunds_router)
     router.include_router(events_router(EventCodes(), EventMoney()))
     router.include_router(promos_router(Prices()))
@@ -57,5 +64,7 @@ def all_routes() -> APIRouter:
     router.include_router(offline_router)
     router.include_router(tickets_router)
     router.include_router(orders_router)
+    router.include_router(nostr_router)
+    router.include_router(nostr_state_router)
     router.include_router(settings_router)
     return router

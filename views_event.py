@@ -19,6 +19,7 @@ from .catalog.services import read_listing
 from .crud import reading
 from .errors import NotFound, OrderInProgress, TicketingError
 from .models import EventStatus, clean_id
+from .notifications.email import is_configured
 from .orders.bodies import AttendeeBody, PurchaseBody
 from .orders.checkout import place_order
 from .orders.models import PurchaseRequest
@@ -88,8 +89,14 @@ async def _read(event_id: str, user_id: str | None) -> _Seen:
 
 
 def _first_step(request: Request, seen: _Seen, form: BuyForm, status: int) -> Response:
+    sends = seen.listing.event.send_messages
     shown = replace(
-        form, packages=seen.page.on_sale, needs_email=seen.needs_email, mails=seen.mails
+        form,
+        packages=seen.page.on_sale,
+        needs_email=seen.needs_email,
+        mails=seen.mails,
+        sends=sends,
+        sends_mail=sends and is_configured(),
     )
     context = {"event": seen.page, "form": shown}
     return public_page(request, "event.html", context, status)
@@ -174,6 +181,7 @@ def _request(
     body = PurchaseBody(
         name=form.name,
         email=form.email,
+        nostr_identifier=form.nostr_identifier or None,
         quantity=form.count,
         package_id=form.package_id or None,
         promo_code=form.promo_code or None,
@@ -181,5 +189,10 @@ def _request(
     )
     key = form.key or None
     return body.request(
-        seen.listing.event.id, client_address(request), key, "page", seen.visit.user_id
+        seen.listing.event.id,
+        client_address(request),
+        key,
+        "page",
+        seen.visit.user_id,
+        request.headers.get("accept-language"),
     )

@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 
 from .errors import TicketingError
 from .models import clean_text
-from .orders.bodies import PurchaseBody, clean_email, clean_idempotency_key, clean_name
+from .orders.bodies import (
+    PurchaseBody,
+    clean_email,
+    clean_idempotency_key,
+    clean_name,
+    clean_nostr,
+)
 from .views_event_models import PackageRow
 from .views_forms import Problem, Sent, message_of, whole_number
 
@@ -19,7 +25,8 @@ _DETAILS = re.compile(r"t(10|[1-9])_[0-9A-Za-z_-]{1,64}|same")
 class BuyForm:
     """What stands in the form. `key` makes a form that is sent twice one order.
 
-    `guests`: the buyer wants to name them. `mails`: the event sends its tickets by e-mail. What
+    `guests`: the buyer wants to name them. `mails`: the event wants an address for its e-mails.
+    `sends`: it sends its tickets at all, `sends_mail`: also by e-mail, to who wants it. What
     stands behind `errors` is filled for the page.
     """
 
@@ -28,12 +35,15 @@ class BuyForm:
     quantity: str = "1"
     name: str = ""
     email: str = ""
+    nostr_identifier: str = ""
     promo_code: str = ""
     guests: bool = False
     carried: Sequence[tuple[str, str]] = ()
     errors: Sequence[Problem] = ()
     needs_email: bool = False
     mails: bool = False
+    sends: bool = True
+    sends_mail: bool = False
     packages: Sequence[PackageRow] = ()
 
     def error(self, name: str) -> str | None:
@@ -90,6 +100,7 @@ def read_buy_form(sent: Sent) -> BuyForm:
         quantity=sent.one("quantity"),
         name=sent.one("name"),
         email=sent.one("email"),
+        nostr_identifier=sent.one("nostr_identifier"),
         promo_code=sent.one("promo_code"),
         guests=bool(sent.one("guests")),
         carried=sent.pairs(_DETAILS),
@@ -103,6 +114,7 @@ def buy_problems(form: BuyForm) -> list[Problem]:
         "quantity": lambda: PurchaseBody(name="-", quantity=form.count),
         "name": lambda: clean_name(form.name),
         "email": lambda: clean_email(form.email),
+        "nostr_identifier": lambda: clean_nostr(form.nostr_identifier),
         "promo_code": lambda: clean_text(form.promo_code, "The promo code", 64),
         # Not a field that people see.
         "": lambda: clean_idempotency_key(form.key or None),

@@ -99,9 +99,11 @@ class Details:
         answers = {option.id: self._answer(number, option) for option in self.options}
         given = {id_: answer for id_, answer in answers.items() if answer is not None}
         name, email = self._person(number)
+        nostr = None
         if not name:
             name, email = self.form.name, self.form.email
-        return AttendeeBody(name=name, email=email, responses=given)
+            nostr = self.form.nostr_identifier or None
+        return AttendeeBody(name=name, email=email, nostr_identifier=nostr, responses=given)
 
     def problems(self) -> list[Problem]:
         """Everything wrong in this step, each beside its field."""

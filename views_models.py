@@ -122,6 +122,15 @@ class RefundRow:
 
 
 @dataclass(frozen=True)
+class Resend:
+    """Sending the tickets again. `addresses`: the buyer's, veiled; none where there is nothing to
+    send. `outcome` of the last try: `sent`, `often`, `failed`, or "" for none."""
+
+    addresses: Sequence[str] = ()
+    outcome: str = ""
+
+
+@dataclass(frozen=True)
 class OrderPage:
     """`state` is the order's status, or `checking` between the end of its time and the sweep.
 
@@ -149,6 +158,7 @@ class OrderPage:
     refunds: Sequence[RefundRow]
     offer: CancelOffer | None
     is_event_cancelled: bool
+    resend: Resend = Resend()
     qr: Markup = field(default_factory=Markup)
 
     @property
@@ -203,7 +213,8 @@ class OrderPage:
 
 @dataclass(frozen=True)
 class TicketPage:
-    """`state` is the ticket's status. `qr` is empty unless the code may open a door."""
+    """`state` is the ticket's status. `qr` is empty unless the code may open a door, `calendar`
+    is the path of the event's calendar file."""
 
     id: str
     event: EventHead
@@ -215,4 +226,5 @@ class TicketPage:
     is_addon: bool = False
     validity: str = ""
     answers: Sequence[AnswerRow] = ()
+    calendar: str = ""
     qr: Markup = field(default_factory=Markup)

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from . import clock
 from .crud import reading
@@ -12,11 +13,13 @@ from .models import clean_id
 from .orders.services import find_by_secret
 from .refunds.services import refunds_of_order
 from .tickets import responses
+from .tickets.calendar import is_possible
 from .tickets.qr import ticket_uri
 from .tickets.services import require_ticket
 from .views_build import Answers, fiat_text, order_page, shows_code, ticket_page
 from .views_rates import board, display_currency
 from .views_render import PageRoute, qr, secret_page
+from .views_resend import resend_offer
 
 router = APIRouter(route_class=PageRoute)
 
@@ -37,12 +40,16 @@ async def _answers(ticket_ids: list[str]) -> Answers:
 
 
 @router.get("/o/{order_secret}", summary="An order, for who knows its secret")
-async def show_order(request: Request, order_secret: str) -> Response:
+async def show_order(
+    request: Request, order_secret: str, again: Annotated[str, Query()] = ""
+) -> Response:
+    """`again`: what became of sending the tickets again."""
     secret = clean_id(order_secret, "This order")
     view = await find_by_secret(secret)
     refunds = await refunds_of_order(view.order.id)
     answers = await _answers([ticket.id for ticket in view.shown_tickets])
     page = order_page(view, refunds, answers, clock.now(), f"/events/o/{secret}")
+    page = replace(page, resend=resend_offer(view, again))
     if view.order.currency == "sat":
         page = replace(page, fiat=await _worth(view.order.total_sat))
     if page.state == "reserved" and page.bolt11:
@@ -59,5 +66,10 @@ async def show_ticket(request: Request, ticket_id: str) -> Response:
         raise NotFound("This ticket does not exist.")
     page = ticket_page(ticket, listing, await _answers([ticket.id]))
     if shows_code(page.state):
-        page = replace(page, qr=await qr(ticket_uri(ticket.id), "QR code of this ticket"))
+        calendar = f"/events/api/v1/tickets/{ticket.id}/calendar.ics"
+        page = replace(
+            page,
+            qr=await qr(ticket_uri(ticket.id), "QR code of this ticket"),
+            calendar=calendar if is_possible(listing.event) else "",
+        )
     return secret_page(request, "ticket.html", {"ticket": page})

@@ -171,7 +171,7 @@ async def nothing_in_the_background() -> None:
     tasks = host.ext("tasks")
     # The first sweep starts at boot and is over long before this.
     await asyncio.sleep(1)
-    for name in (tasks.SWEEP_TASK, tasks.NUDGE_TASK):
+    for name in tasks.LOOPS:
         task = task_manager.get_task(name)
         assert task is not None, name
         task_manager.cancel_task(task)

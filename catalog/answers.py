@@ -88,6 +88,9 @@ class EventAnswer(_Event):
     entry: Entry
     listed: bool = Field(..., description="Whether it stands in the public list.")
     nostr_publish: bool
+    nostr_hide_counts: bool
+    send_messages: bool
+    send_reminder: bool
     metadata: dict[str, Any] = Field(..., description="The organiser's own; nobody else reads it.")
     packages: list[PackageAnswer]
 

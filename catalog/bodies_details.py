@@ -95,13 +95,25 @@ class DetailFields(Body):
         None, description="Whether it stands in the public list; a new event does unless told not."
     )
     nostr_publish: StrictBool | None = Field(
-        None, description="Whether it is to be published on Nostr."
+        None, description="Whether it is published on Nostr (NIP-52)."
+    )
+    nostr_hide_counts: StrictBool | None = Field(
+        None, description="On Nostr: tells whether there are tickets, but not how many."
+    )
+    send_messages: StrictBool | None = Field(
+        None,
+        description="Whether buyers and attendees get mail and Nostr messages; a new event's do"
+        " unless told not. About refunds and a cancelled event they are told in any case.",
+    )
+    send_reminder: StrictBool | None = Field(
+        None, description="Whether they are reminded one day before it begins."
     )
     metadata: dict[str, Any] | None = Field(
         None,
         description="Whatever the organiser wants to keep with the event: a JSON object of at most"
         f" {MAX_METADATA_BYTES:,} bytes, nested at most {MAX_METADATA_DEPTH} deep. Replaced as a"
-        " whole; only the organiser reads it.",
+        ' whole. Only the organiser reads it, but for `nostr` in it: `{"tags": [words],'
+        ' "geohash": …}` is published with the event on Nostr.',
     )
 
     @validator("location")

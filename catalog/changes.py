@@ -9,14 +9,17 @@ from ..audit.services import record
 from ..crud import Tx, transaction
 from ..errors import Forbidden, StaleVersion
 from ..models import EventStatus
+from ..outbox import services as outbox
+from ..outbox.models import EVENT_CHANGED
 from . import crud, rules
 from .bodies import EventPatch
-from .described import listing_changed
+from .described import listing_changed, when_and_where
 from .details import changed_details
 from .images import forget_images
 from .mirror import mirror_legacy
 from .models import Event, Listing
 from .policy import changed_policy, must_decide_again
+from .reminding import is_to_remind_again
 from .rules import Currencies
 from .schedule import Schedule, changed_schedule
 from .services import Codes, lock_event, read_listing
@@ -61,6 +64,7 @@ async def update_event(
         await _save_rest(tx, before, patch, codes, known, now)
         after = await _finish(tx, before, now)
         await record(tx, listing_changed(before, after))
+        await _tell_holders(tx, before.event, after.event)
     await forget_images(_gone_images(before, after))
     return after
 
@@ -96,6 +100,13 @@ async def _finish(tx: Tx, before: Listing, now: datetime) -> Listing:
     return after
 
 
+async def _tell_holders(tx: Tx, before: Event, after: Event) -> None:
+    """Whoever has a ticket is told that time or place are others now."""
+    was, is_ = when_and_where(before), when_and_where(after)
+    if was != is_ and after.sold and after.status is EventStatus.PUBLISHED:
+        await outbox.put(tx, EVENT_CHANGED, after.id, after.id, {"before": was, "after": is_})
+
+
 def _described(event: Event, patch: EventPatch, now: datetime) -> dict[str, Any]:
     """The columns a patch sets, checked against those it leaves alone."""
     values: dict[str, Any] = {
@@ -107,8 +118,11 @@ def _described(event: Event, patch: EventPatch, now: datetime) -> dict[str, Any]
         values["extra"] = json.dumps({**event.extra, **patch.extra.settings(only_sent=True)})
     schedule = changed_schedule(event, patch)
     closing_date = patch.closing_date or event.closing_date
-    if _takes_place_again(event, schedule, closing_date, now):
+    moved = _moved(event, schedule, closing_date)
+    if _takes_place_again(event, moved, now):
         values["status"] = EventStatus.PUBLISHED.value
+    if is_to_remind_again(event, moved, now):
+        values["reminded_at"] = None
     return {
         **values,
         **schedule.columns(),
@@ -117,12 +131,9 @@ def _described(event: Event, patch: EventPatch, now: datetime) -> dict[str, Any]
     }
 
 
-def _takes_place_again(event: Event, schedule: Schedule, closing_date: str, now: datetime) -> bool:
-    """Whether a completed event, whose end had passed, ends later than now: it was put off, or its
-    date was a slip. 1.6.9's organisers give a past event new dates to use it again."""
-    if event.status is not EventStatus.COMPLETED:
-        return False
-    moved = replace(
+def _moved(event: Event, schedule: Schedule, closing_date: str) -> Event:
+    """The event with its new dates."""
+    return replace(
         event,
         closing_date=closing_date,
         timezone=schedule.timezone,
@@ -131,6 +142,13 @@ def _takes_place_again(event: Event, schedule: Schedule, closing_date: str, now:
         event_start_date=schedule.first_day,
         event_end_date=schedule.last_day,
     )
+
+
+def _takes_place_again(event: Event, moved: Event, now: datetime) -> bool:
+    """Whether a completed event, whose end had passed, ends later than now: it was put off, or its
+    date was a slip. 1.6.9's organisers give a past event new dates to use it again."""
+    if event.status is not EventStatus.COMPLETED:
+        return False
     was_over_at, over_at = completes_at(event), completes_at(moved)
     was_over = was_over_at is not None and now >= was_over_at
     return was_over and (over_at is None or now < over_at)

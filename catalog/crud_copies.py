@@ -32,6 +32,9 @@ _EVENT = (
     "entry",
     "listed",
     "nostr_publish",
+    "nostr_hide_counts",
+    "send_messages",
+    "send_reminder",
     "metadata",
 )
 _PACKAGE = (

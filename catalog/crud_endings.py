@@ -1,6 +1,6 @@
 """SQL of how events end: cancelled by the organiser, or because too little was sold."""
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from ..clock import to_ms
 from ..crud import Tx
@@ -97,3 +97,26 @@ async def refunds_are_booked(tx: Tx, event_id: str, now: datetime) -> None:
         "UPDATE events.events SET refunds_booked_at = :at WHERE id = :id",
         {"id": event_id, "at": to_ms(now)},
     )
+
+
+async def list_to_remind(tx: Tx, until: datetime) -> list[Event]:
+    """Events on sale whose holders want to be reminded and were not, that may begin until then;
+    time zones are left out."""
+    rows = await tx.fetch_all(
+        "SELECT * FROM events.events WHERE send_reminder = TRUE AND reminded_at IS NULL"
+        " AND status = 'published' AND (starts_at <= :until"
+        " OR (starts_at IS NULL AND substr(event_start_date, 1, 10) <= :day)) ORDER BY id",
+        # Where the day begins first it begins while it is the day before in UTC.
+        {"until": to_ms(until), "day": (until + timedelta(days=1)).date().isoformat()},
+    )
+    return [Event.from_row(row) for row in rows]
+
+
+async def mark_reminded(tx: Tx, event: Event, at: datetime) -> bool:
+    """False when somebody else reminds, or changed the event meanwhile."""
+    changed = await tx.execute(
+        "UPDATE events.events SET reminded_at = :at WHERE id = :id AND reminded_at IS NULL"
+        " AND status = 'published' AND send_reminder = TRUE AND version = :version",
+        {"id": event.id, "at": to_ms(at), "version": event.version},
+    )
+    return changed == 1

@@ -6,6 +6,7 @@ from enum import Enum
 
 from ..audit.models import Change
 from ..audit.services import differences
+from ..clock import iso
 from .models import Event, Listing, Package
 from .package_rules import described
 
@@ -14,6 +15,7 @@ _REST = frozenset(
     {
         *("id", "wallet", "held", "sold", "version", "created_at", "currency", "price_per_ticket"),
         *("min_decided_at", "cancelled_at", "refunds_booked_at", "refund_tiers", "extra"),
+        "reminded_at",
     }
 )
 _EXTRA_REST = frozenset({"ticket_waves", "promo_codes", "conditional", "min_tickets"})
@@ -32,6 +34,19 @@ def event_fields(event: Event) -> dict[str, object]:
 
 def _value(value: object) -> object:
     return value.value if isinstance(value, Enum) else value
+
+
+def when_and_where(event: Event) -> dict[str, object]:
+    """What a guest has to know to be there. Times are ISO 8601, days as the event stores them."""
+    return {
+        "starts_at": iso(event.starts_at),
+        "ends_at": iso(event.ends_at),
+        "first_day": event.event_start_date,
+        "last_day": event.event_end_date,
+        "timezone": event.timezone,
+        "location": event.location,
+        "is_online": event.is_online,
+    }
 
 
 def status_changed(action: str, event: Event, status: str) -> list[Change]:

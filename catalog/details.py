@@ -7,7 +7,17 @@ from .bodies_details import DetailFields
 from .models import Entry, EventType
 
 # Null says nothing here; in the others it is a value.
-_NOT_NULL = ("event_type", "is_online", "login_required", "entry", "listed", "nostr_publish")
+_NOT_NULL = (
+    "event_type",
+    "is_online",
+    "login_required",
+    "entry",
+    "listed",
+    "nostr_publish",
+    "nostr_hide_counts",
+    "send_messages",
+    "send_reminder",
+)
 _NULLABLE = ("location", "max_per_buyer", "metadata")
 
 
@@ -22,6 +32,9 @@ def new_details(body: DetailFields) -> dict[str, Any]:
         "entry": (body.entry or Entry.ONCE).value,
         "listed": body.listed is not False,
         "nostr_publish": bool(body.nostr_publish),
+        "nostr_hide_counts": bool(body.nostr_hide_counts),
+        "send_messages": body.send_messages is not False,
+        "send_reminder": bool(body.send_reminder),
         "metadata": json.dumps(body.metadata, ensure_ascii=False) if body.metadata else None,
     }
 

@@ -8,6 +8,8 @@ from loguru import logger
 from ..audit.services import record
 from ..crud import Tx, reading, transaction
 from ..models import EventStatus
+from ..outbox import services as outbox
+from ..outbox.models import EVENT_CANCELLED
 from . import crud, crud_endings
 from .described import status_changed
 from .models import Event, Listing
@@ -40,6 +42,7 @@ async def _decide(tx: Tx, event_id: str, now: datetime) -> bool:
     missed = await crud_endings.miss_minimum(tx, event_id, now)
     if missed:
         await record(tx, status_changed("cancel", event, EventStatus.CANCELLED.value))
+        await outbox.put(tx, EVENT_CANCELLED, event_id, event_id)
         logger.info(f"events: {event_id} sold {event.sold} of {event.min_tickets}: cancelled")
     return missed
 

@@ -1,6 +1,5 @@
-"""Rows of `events.events` and `events.packages`."""
+"""Rows of `events.events`, and an event with its packages."""
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -8,14 +7,15 @@ from typing import Any
 
 from ..clock import from_ms
 from ..crud import Row, from_legacy_time
-from ..models import LEGACY_UNLIMITED, EventStatus, to_major
+from ..models import LEGACY_UNLIMITED, EventStatus
+from .package_model import ADDON as ADDON
+from .package_model import ADMISSION as ADMISSION
+from .package_model import Package as Package
+from .package_model import read_json as read_json
 from .tiers import DEFAULT_REFUND_TIERS, read_tiers
 from .tiers import RefundTier as RefundTier
 
 UTC_NAME = "UTC"
-# What a package is: it opens the door, or it is something beside it.
-ADMISSION = "admission"
-ADDON = "addon"
 
 
 class EventType(str, Enum):
@@ -31,97 +31,6 @@ class Entry(str, Enum):
 
     ONCE = "once"
     REENTRY = "reentry"
-
-
-def read_json(value: str | None) -> dict[str, Any]:
-    """A JSON object column. 1.6.9 may have left NULL or something broken: then it is empty."""
-    try:
-        loaded = json.loads(value) if value else {}
-    except json.JSONDecodeError:
-        return {}
-    return loaded if isinstance(loaded, dict) else {}
-
-
-@dataclass(frozen=True)
-class Package:
-    """A ticket type. `sold` is paid for, `held` is in unpaid orders; neither ever counts down
-    the limit. `sale_ends_at` is exclusive."""
-
-    id: str
-    event_id: str
-    wave_id: str
-    kind: str
-    name: str
-    description: str
-    price_minor: int
-    currency: str
-    quantity_limit: int | None
-    held: int
-    sold: int
-    display_order: int
-    sale_starts_at: datetime | None
-    sale_ends_at: datetime | None
-    min_per_order: int
-    max_per_order: int
-    is_enabled: bool
-    is_hidden: bool
-    version: int
-    legacy: dict[str, Any] = field(default_factory=dict)
-    # When its tickets open the door; the end is exclusive. None: any time.
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
-    # The host's asset with its picture.
-    image_id: str | None = None
-
-    @property
-    def is_wave(self) -> bool:
-        """Whether 1.6.9 may know of it: there every wave is on sale, to everybody, and admits."""
-        return self.is_enabled and not self.is_hidden and self.kind == ADMISSION
-
-    @property
-    def image_url(self) -> str | None:
-        """The path on this host where anybody may load its picture."""
-        return f"/api/v1/assets/{self.image_id}/data" if self.image_id else None
-
-    @property
-    def remaining(self) -> int | None:
-        """Seats that can still be held; None when unlimited."""
-        if self.quantity_limit is None:
-            return None
-        return max(0, self.quantity_limit - self.sold - self.held)
-
-    @property
-    def price(self) -> float:
-        """The price in `currency` as people write it."""
-        return float(to_major(self.price_minor, self.currency))
-
-    @classmethod
-    def from_row(cls, row: Row) -> "Package":
-        return cls(
-            id=row["id"],
-            event_id=row["event_id"],
-            wave_id=row["wave_id"],
-            kind=row["kind"],
-            name=row["name"],
-            description=row["description"],
-            price_minor=row["price_minor"],
-            currency=row["currency"],
-            quantity_limit=row["quantity_limit"],
-            held=row["held"],
-            sold=row["sold"],
-            display_order=row["display_order"],
-            sale_starts_at=from_ms(row["sale_starts_at"]),
-            sale_ends_at=from_ms(row["sale_ends_at"]),
-            min_per_order=row["min_per_order"],
-            max_per_order=row["max_per_order"],
-            is_enabled=bool(row["is_enabled"]),
-            is_hidden=bool(row["is_hidden"]),
-            version=row["version"],
-            legacy=read_json(row["legacy"]),
-            valid_from=from_ms(row["valid_from"]),
-            valid_until=from_ms(row["valid_until"]),
-            image_id=row["image_id"],
-        )
 
 
 @dataclass(frozen=True)
@@ -169,6 +78,12 @@ class Event:
     listed: bool = False
     nostr_publish: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
+    # Whether buyers and attendees are written to; about their money they are in any case.
+    send_messages: bool = True
+    send_reminder: bool = False
+    reminded_at: datetime | None = None
+    # On Nostr: what is left and sold is the organiser's business.
+    nostr_hide_counts: bool = False
 
     @property
     def is_conditional(self) -> bool:
@@ -215,20 +130,31 @@ class Event:
             ends_at=from_ms(row["ends_at"]),
             buyer_can_cancel=bool(row["buyer_can_cancel"]),
             refund_tiers=read_tiers(row["refund_tiers"]),
-            min_tickets=row["min_tickets"],
-            min_decided_at=from_ms(row["min_decided_at"]),
-            cancelled_at=from_ms(row["cancelled_at"]),
-            refunds_booked_at=from_ms(row["refunds_booked_at"]),
-            event_type=EventType(row["event_type"]),
-            location=row["location"],
-            is_online=bool(row["is_online"]),
-            max_per_buyer=row["max_per_buyer"],
-            login_required=bool(row["login_required"]),
-            entry=Entry(row["entry"]),
-            listed=bool(row["listed"]),
-            nostr_publish=bool(row["nostr_publish"]),
-            metadata=read_json(row["metadata"]),
+            **_details(row),
         )
+
+
+def _details(row: Row) -> dict[str, Any]:
+    """What decides how it ends, who may come, and who is told."""
+    return {
+        "min_tickets": row["min_tickets"],
+        "min_decided_at": from_ms(row["min_decided_at"]),
+        "cancelled_at": from_ms(row["cancelled_at"]),
+        "refunds_booked_at": from_ms(row["refunds_booked_at"]),
+        "event_type": EventType(row["event_type"]),
+        "location": row["location"],
+        "is_online": bool(row["is_online"]),
+        "max_per_buyer": row["max_per_buyer"],
+        "login_required": bool(row["login_required"]),
+        "entry": Entry(row["entry"]),
+        "listed": bool(row["listed"]),
+        "nostr_publish": bool(row["nostr_publish"]),
+        "metadata": read_json(row["metadata"]),
+        "send_messages": bool(row["send_messages"]),
+        "send_reminder": bool(row["send_reminder"]),
+        "reminded_at": from_ms(row["reminded_at"]),
+        "nostr_hide_counts": bool(row["nostr_hide_counts"]),
+    }
 
 
 @dataclass(frozen=True)

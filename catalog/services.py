@@ -11,6 +11,8 @@ from ..clock import to_ms
 from ..crud import Tx, legacy_time, reading, short_id, transaction
 from ..errors import Forbidden, HasSales, NotFound
 from ..models import EventStatus, to_major
+from ..outbox import services as outbox
+from ..outbox.models import EVENT_CANCELLED
 from . import crud, crud_endings, crud_options, crud_packages, rules
 from .bodies import EventBody, PromoBody
 from .described import event_deleted, listing_made, status_changed
@@ -187,6 +189,8 @@ async def cancel_event(event_id: str, wallet: str, money: Money, now: datetime) 
         event = await lock_event(tx, event_id, wallet)
         await crud_endings.cancel_event(tx, event_id, now)
         await record(tx, status_changed("cancel", event, EventStatus.CANCELLED.value))
+        if event.status is not EventStatus.CANCELLED:
+            await outbox.put(tx, EVENT_CANCELLED, event_id, event_id)
         listing = await reread(tx, event_id)
     money.look()
     return listing

@@ -90,6 +90,9 @@ def organiser_view(listing: Listing, now: datetime, options: Options) -> dict[st
         "entry": event.entry.value,
         "listed": event.listed,
         "nostr_publish": event.nostr_publish,
+        "nostr_hide_counts": event.nostr_hide_counts,
+        "send_messages": event.send_messages,
+        "send_reminder": event.send_reminder,
         "metadata": event.metadata,
         "extra": extra_of(event, listing.packages),
         "packages": [

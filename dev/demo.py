@@ -9,7 +9,9 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import mail
 import state as states
+import witness
 from client import Client, Refused, balance_sat, give_sats
 from host import port_number
 from state import Sale, State
@@ -18,6 +20,7 @@ from words import Trouble, say, short, step
 SEATS = 3
 PRICE_SAT = 1000
 API = "/events/api/v1"
+RECIPIENTS = {"ada@example.com", "grace@example.com", "linus@example.com"}
 
 
 def day(days_ahead: int) -> str:
@@ -42,15 +45,26 @@ def event_body(state: State, name: str, info: str, seats: int) -> dict[str, Any]
 def create_demo_event(client: Client, state: State) -> str:
     """An event small enough to be sold out. :returns: its id."""
     info = "Three seats, one price. This event is sold out by the demo."
-    body = event_body(state, "Demo evening", info, SEATS)
+    body = event_body(state, "Demo evening", info, SEATS) | {
+        "starts_at": f"{day(30)}T18:00:00Z",
+        "ends_at": f"{day(30)}T22:00:00Z",
+        "timezone": "Europe/Berlin",
+        "location": "Lightning Hall, Berlin",
+        "nostr_publish": True,
+    }
     event = client.call("POST", f"{API}/events", body, key=state.organiser.adminkey)
     step("event", f'"{event["name"]}", {SEATS} seats at {PRICE_SAT} sat')
     return str(event["id"])
 
 
-def order_seats(client: Client, event: str) -> Any:
-    """Order all seats at once. :returns: the purchase, with its invoice."""
-    body = {"name": "Ada Buyer", "email": "ada@example.com", "quantity": SEATS}
+def order_seats(client: Client, event: str, guest: str) -> Any:
+    """Order all seats at once, for three people. :returns: the purchase, with its invoice."""
+    attendees = [
+        {"name": "Ada Buyer", "email": "ada@example.com"},
+        {"name": "Grace Guest", "email": "grace@example.com"},
+        {"name": "Linus Guest", "email": "linus@example.com", "nostr_identifier": guest},
+    ]
+    body = attendees[0] | {"quantity": SEATS, "attendees": attendees}
     purchase = client.call("POST", f"{API}/tickets/{event}", body)
     step("order", f"{SEATS} tickets, held until {purchase['hold_expires_at']}")
     step("invoice", f"{short(purchase['payment_request'])}, {purchase['total_sat']} sat")
@@ -116,16 +130,21 @@ def play(client: Client, state: State) -> None:
     """
     say(f"Demo sale on {client.url}")
     give_sats(client, state)
+    guest, mail_before = witness.prepare_guest(state), mail.newest()
     event = create_demo_event(client, state)
-    purchase = order_seats(client, event)
+    witness.expect_listing(state, event, "published", 0)
+    purchase = order_seats(client, event, guest)
     pay(client, state, purchase["payment_request"])
     tickets = wait_for_tickets(client, event, purchase)
     expect_sold_out(client, event)
+    naddr = witness.expect_listing(state, event, "sold_out", SEATS)
+    witness.expect_mail(mail_before, RECIPIENTS)
+    witness.expect_message(state, tickets[-1])
     for number, ticket in enumerate(tickets, start=1):
         scan(client, state, ticket)
         step("door", f"ticket {number} is admitted")
     expect_second_scan_refused(client, state, tickets[0])
-    state.sale = Sale(event, purchase["order_secret"], tickets)
+    state.sale = Sale(event, purchase["order_secret"], tickets, naddr)
     state.save()
 
 
@@ -136,6 +155,8 @@ def say_result() -> None:
 
 def say_sale_links(url: str, sale: Sale) -> None:
     step("demo event", f"{url}/events/{sale.event}")
+    if sale.naddr:
+        step("naddr", sale.naddr)
     step("order", f"{url}/events/o/{sale.order_secret}")
     for ticket in sale.tickets:
         step("ticket", f"{url}/events/ticket/{ticket}")

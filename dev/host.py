@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -24,7 +25,16 @@ STOP_SECONDS = 10.0
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
-def environment(port: int, rates_url: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Beside:
+    """What runs beside the host, all of it on loopback."""
+
+    rates_url: str
+    mail_port: int
+    relay_url: str
+
+
+def environment(port: int, beside: Beside) -> dict[str, str]:
     """What the child is started with. Nothing in it reaches outside this machine."""
     fixed = {
         "LNBITS_DATA_FOLDER": str(DATA / "lnbits"),
@@ -38,29 +48,35 @@ def environment(port: int, rates_url: str) -> dict[str, str]:
         "LNBITS_EXTENSIONS_MANIFESTS": "[]",
         "LNBITS_WASM_EXTENSIONS_MANIFESTS": "[]",
         "LNBITS_EXTENSIONS_REVIEWS_URL": "",
-        "LNBITS_EXTENSIONS_BUILDER_MANIFEST_URL": rates_url,
+        "LNBITS_EXTENSIONS_BUILDER_MANIFEST_URL": beside.rates_url,
     }
-    for name, value in local_settings(port, rates_url).items():
+    for name, value in local_settings(port, beside).items():
         fixed[name.upper()] = value if isinstance(value, str) else json.dumps(value)
     return {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ} | fixed
 
 
-def local_settings(port: int, rates_url: str) -> dict[str, object]:
+def local_settings(port: int, beside: Beside) -> dict[str, object]:
     """Settings with a port in them. The host keeps the first run's in its database."""
     provider = {
         "name": "Loopback",
-        "api_url": rates_url + "/rate/{TO}",
+        "api_url": beside.rates_url + "/rate/{TO}",
         "path": "$.rates.median",
         "exclude_to": [],
         "ticker_conversion": [],
     }
     return {
         "lnbits_baseurl": f"http://127.0.0.1:{port}/",
-        "lnbits_price_aggregator_url": rates_url,
+        "lnbits_price_aggregator_url": beside.rates_url,
         "lnbits_exchange_rate_providers": [provider],
         # The buyer's wallet claims refunds from this very host, which a real one would not allow.
         "lnbits_lnurl_allow_private_ips": True,
         "lnbits_callback_url_rules": [r"http://127\.0\.0\.1:\d+"],
+        "lnbits_email_notifications_enabled": True,
+        "lnbits_email_notifications_email": "tickets@example.com",
+        "lnbits_email_notifications_username": "",
+        "lnbits_email_notifications_password": "",
+        "lnbits_email_notifications_server": "127.0.0.1",
+        "lnbits_email_notifications_port": beside.mail_port,
     }
 
 
@@ -75,15 +91,31 @@ def port_number(text: str) -> int:
 
 def check_port_is_free(port: int) -> None:
     """:raises Trouble: something listens there already."""
+    try:
+        _bind(port)
+    except OSError as error:
+        raise Trouble(
+            f"Port {port} of 127.0.0.1 is not free ({error}). "
+            f"Stop what uses it, or choose another: make run PORT={port + 1}"
+        ) from error
+
+
+def kept_port(port: int) -> int:
+    """The port of the last run, so that stored settings stay true; another one when it is in use,
+    or 0."""
+    try:
+        return _bind(port)
+    except OSError:
+        return _bind(0)
+
+
+def _bind(port: int) -> int:
+    """:returns: the port, which is free again."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise Trouble(
-                f"Port {port} of 127.0.0.1 is not free ({error}). "
-                f"Stop what uses it, or choose another: make run PORT={port + 1}"
-            ) from error
+        probe.bind(("127.0.0.1", port))
+        bound: int = probe.getsockname()[1]
+        return bound
 
 
 def prepare_folders() -> Path:
@@ -110,13 +142,13 @@ def _link(link: Path, target: Path) -> None:
 
 
 class Host:
-    def __init__(self, port: int, rates_url: str) -> None:
+    def __init__(self, port: int, beside: Beside) -> None:
         self.url = f"http://127.0.0.1:{port}"
         with LOG.open("wb") as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-I", "-u", str(Path(__file__).with_name("serve.py")), str(port)],
                 cwd=prepare_folders(),
-                env=environment(port, rates_url),
+                env=environment(port, beside),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -19,8 +19,11 @@ from client import (
     prepare_admin,
     wait_for_extension,
 )
-from host import DATA, LOG, ROOT, Host, check_port_is_free, local_settings, port_number
+from host import DATA, LOG, ROOT, Beside, Host, check_port_is_free, local_settings, port_number
+from mail import MailCatcher, page_url
 from rates import RateSource
+from relay import RelayServer, new_person
+from relay import url_of as relay_url
 from state import State
 from words import Trouble, say, step
 
@@ -88,14 +91,39 @@ def open_event_body(state: State) -> dict[str, object]:
     return demo.event_body(state, "Lightning Day", OPEN_EVENT_INFO, 50) | {"extra": extra}
 
 
-def prepare(client: Client, state: State, host_settings: dict[str, object]) -> None:
-    """Accounts, sats and the open event: whatever of them is missing."""
+class Neighbours:
+    """What runs beside the host, in threads of this process: rates, mail and a Nostr relay.
+
+    Each has the port of the last run, if it is free.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._rates = RateSource(state.rates_port)
+        self._mail = MailCatcher(state.mail_port, state.mail_page_port)
+        self._relay = RelayServer(state.relay_port)
+        state.rates_port, state.relay_port = self._rates.port, self._relay.port
+        state.mail_port, state.mail_page_port = self._mail.port, self._mail.page_port
+        self.beside = Beside(self._rates.url, self._mail.port, self._relay.url)
+
+    def stop(self) -> None:
+        for one in (self._rates, self._mail, self._relay):
+            one.stop()
+
+
+def prepare(client: Client, state: State, beside: Beside) -> None:
+    """Accounts, settings, sats and the open event: whatever of them is missing."""
+    state.guest = state.guest or new_person()
     state.save()  # the passwords, before anything is made with them
     token = prepare_admin(client, state.admin)
+    host_settings = local_settings(state.port, beside)
     client.as_user(token, "PATCH", "/admin/api/v1/settings", host_settings)
     prepare_account(client, state.organiser)
     prepare_account(client, state.buyer)
     wait_for_extension(client, state)
+    own_settings = {"allow_private_relays": True, "mail_security": "none"}
+    client.as_user(token, "PUT", f"{demo.API}/settings", own_settings)
+    nostr = {"relays": [beside.relay_url], "profile_name": "Demo organiser"}
+    client.call("PUT", f"{demo.API}/nostr/settings", nostr, key=state.organiser.adminkey)
     give_sats(client, state)
     if not state.open_event:
         key = state.organiser.adminkey
@@ -110,6 +138,8 @@ def say_links(url: str, state: State) -> None:
     step("on sale", f"{url}/events/{state.open_event}")
     if state.sale is not None:
         demo.say_sale_links(url, state.sale)
+    step("mail", page_url(state.mail_page_port))
+    step("relay", relay_url(state.relay_port))
     say(f"\nLogins, at {url}/")
     for login in (state.organiser, state.buyer, state.admin):
         step(login.username, f"password {login.password}")
@@ -122,15 +152,15 @@ def serve(port: int) -> None:
     """
     check_port_is_free(port)
     state = states.load() or State()
-    rates = RateSource(state.rates_port)
-    state.port, state.rates_port = port, rates.port
+    neighbours = Neighbours(state)
+    state.port = port
     started = time.monotonic()
     say(f"Starting LNbits on port {port} (log: {LOG.relative_to(ROOT)}) ...")
-    host = Host(port, rates.url)
+    host = Host(port, neighbours.beside)
     try:
         host.wait_until_up()
         with Client(host.url) as client:
-            prepare(client, state, local_settings(port, rates.url))
+            prepare(client, state, neighbours.beside)
             say(f"Up after {time.monotonic() - started:.1f} s.")
             if state.sale is None:
                 say()
@@ -141,7 +171,7 @@ def serve(port: int) -> None:
         watch(host)
     finally:
         host.stop()
-        rates.stop()
+        neighbours.stop()
 
 
 def watch(host: Host) -> None:

@@ -35,15 +35,20 @@ class Sale:
     event: str
     order_secret: str
     tickets: list[str]
+    naddr: str = ""  # of its listing on Nostr (NIP-19)
 
 
 @dataclass
 class State:
     port: int = 0
     rates_port: int = 0
+    mail_port: int = 0
+    mail_page_port: int = 0
+    relay_port: int = 0
     admin: Login = field(default_factory=lambda: Login("admin"))
     organiser: Login = field(default_factory=lambda: Login("organiser"))
     buyer: Login = field(default_factory=lambda: Login("buyer"))
+    guest: str = ""  # nsec of the one demo guest who reads Nostr messages
     open_event: str = ""  # the event that a person can buy from
     sale: Sale | None = None
 

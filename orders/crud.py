@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ..clock import to_ms
-from ..crud import Row, Tx
+from ..crud import Tx
 from ..models import OrderStatus
 from .models import Order, OrderLine
 
@@ -61,31 +61,6 @@ async def get_lines(tx: Tx, order_id: str) -> list[OrderLine]:
         "SELECT * FROM events.order_lines WHERE order_id = :id ORDER BY id", {"id": order_id}
     )
     return [OrderLine.from_row(row) for row in rows]
-
-
-async def count_open(tx: Tx, event_id: str, buyer_key: str | None, address: str) -> tuple[int, int]:
-    """Unpaid reserved orders: of this buyer for this event, and of this address for any."""
-    row: Row | None = await tx.fetch_one(
-        "SELECT (SELECT COUNT(*) FROM events.orders o WHERE o.buyer_key = :buyer_key"
-        "   AND o.status = 'reserved' AND EXISTS (SELECT 1 FROM events.order_lines l"
-        "   WHERE l.order_id = o.id AND l.event_id = :event_id)) AS by_buyer,"
-        " (SELECT COUNT(*) FROM events.orders o WHERE o.address = :address"
-        "   AND o.status = 'reserved') AS by_address",
-        # No key matches nothing: such buyers are bounded by their address alone.
-        {"buyer_key": buyer_key or "", "address": address, "event_id": event_id},
-    )
-    return (int(row["by_buyer"]), int(row["by_address"])) if row else (0, 0)
-
-
-async def count_tickets_of_buyer(tx: Tx, event_id: str, buyer_key: str | None) -> int:
-    """Tickets of an event that a buyer has or holds, over all orders."""
-    row = await tx.fetch_one(
-        "SELECT COUNT(*) AS total FROM events.orders o JOIN events.ticket t ON t.order_id = o.id"
-        " WHERE o.buyer_key = :buyer_key AND o.status IN ('reserved', 'confirmed')"
-        " AND t.event = :event_id AND t.status IN ('reserved', 'active', 'used')",
-        {"buyer_key": buyer_key or "", "event_id": event_id},
-    )
-    return int(row["total"]) if row else 0
 
 
 async def attach_invoice(

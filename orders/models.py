@@ -41,6 +41,9 @@ class Order:
     created_at: datetime | None
     confirmed_at: datetime | None
     settled_msat: int | None
+    # Of the messages about it; None: nobody said, as in orders of 1.6.9.
+    language: str | None = None
+    nostr_identifier: str | None = None
 
     @classmethod
     def from_row(cls, row: Row) -> "Order":
@@ -67,6 +70,8 @@ class Order:
             created_at=from_ms(row["created_at"]),
             confirmed_at=from_ms(row["confirmed_at"]),
             settled_msat=row["settled_msat"],
+            language=row.get("language"),
+            nostr_identifier=row.get("nostr_identifier"),
         )
 
 
@@ -140,6 +145,7 @@ class PurchaseRequest:
     origin: str
     # The host's login, when there is one.
     user_id: str | None = None
+    language: str | None = None
     # Answers for all tickets; an attendee's own come on top.
     responses: Mapping[str, object] = field(default_factory=dict)
 

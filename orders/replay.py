@@ -33,9 +33,9 @@ def idempotency_hash(request: PurchaseRequest) -> str:
 
 
 def request_hash(request: PurchaseRequest) -> str:
-    """A fingerprint of everything that is bought and by whom; the client's address is not part."""
+    """A fingerprint of what is bought and by whom; how the request came is not part of it."""
     body = asdict(request)
-    for name in ("address", "origin", "idempotency_key"):
+    for name in ("address", "origin", "idempotency_key", "language"):
         body.pop(name)
     return sha256_hex(json.dumps(body, sort_keys=True, default=str))
 
@@ -87,8 +87,6 @@ async def _finish(order: Order, request: PurchaseRequest, invoicer: Invoicer) ->
         async with transaction() as tx:
             payment = made[0]
             stored = await crud.attach_invoice(tx, order.id, payment.payment_hash, payment.bolt11)
-            if stored is not None:
-                await tickets.set_payment_hash(tx, order.id, payment.payment_hash)
         return await _purchase(stored or order)
     async with reading() as tx:
         listing = await read_listing(tx, request.event_id)

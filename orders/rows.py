@@ -49,6 +49,7 @@ def order_row(plan: Plan) -> dict[str, object]:
         "confirmed_at": now_ms if plan.is_free else None,
         "settled_msat": 0 if plan.is_free else None,
         "origin": request.origin,
+        "language": request.language,
     }
 
 

@@ -90,9 +90,18 @@ def check_total(total_sat: int) -> None:
         raise InvalidInput(f"An order may cost at most {MAX_AMOUNT_SAT:,} sats.")
 
 
-def check_open_orders(by_buyer: int, by_address: int, settings: InstanceSettings) -> None:
-    """Nobody may hold a house empty with orders they do not pay. Raises TooManyOpenOrders."""
-    if by_buyer >= settings.max_open_orders_per_buyer:
-        raise TooManyOpenOrders("You have unpaid orders for this event: pay or let them lapse.")
-    if by_address >= settings.max_open_orders_per_address:
-        raise TooManyOpenOrders("Too many unpaid orders come from your network. Try again later.")
+def open_order_limits(settings: InstanceSettings) -> tuple[int, int]:
+    """Nobody may hold a house empty with orders they do not pay: how many one buyer may have open
+    for an event, and one network address for all."""
+    return settings.max_open_orders_per_buyer, settings.max_open_orders_per_address
+
+
+def too_many_free() -> TooManyOpenOrders:
+    return TooManyOpenOrders("Too many free tickets go to your network. Try again in an hour.")
+
+
+def too_many_open(counts: tuple[int, int], limits: tuple[int, int]) -> TooManyOpenOrders:
+    """Which of the two limits is reached."""
+    if counts[0] >= limits[0]:
+        return TooManyOpenOrders("You have unpaid orders for this event: pay or let them lapse.")
+    return TooManyOpenOrders("Too many unpaid orders come from your network. Try again later.")

@@ -10,6 +10,8 @@ from ..audit.services import record
 from ..catalog import seats
 from ..crud import Tx, reading, transaction
 from ..models import OrderStatus
+from ..outbox import services as outbox
+from ..outbox.models import ORDER_CONFIRMED
 from ..promos import services as promos
 from ..tickets import services as tickets
 from . import crud, invoicing, trail
@@ -85,9 +87,10 @@ async def _settle(tx: Tx, found: OrderWithLines, receipt: _Receipt, debts: Debts
         # The sum is not judged again: an invoice is paid in full or not at all.
         if not await take_seats(tx, _seats(found.lines)):
             return await _owe(tx, found, receipt, debts, "no_seat_left")
-        if await _issue(tx, order, paid):
+        if await _issue(tx, order):
             if expected is OrderStatus.EXPIRED and order.promo_code:
                 await promos.retake_use(tx, order.id)
+            await outbox.put(tx, ORDER_CONFIRMED, order.id, found.lines[0].event_id)
             return Outcome.CONFIRMED
         await seats.give_back(tx, _seats(found.lines))
         return await _owe(tx, found, receipt, debts, "tickets_missing")
@@ -115,11 +118,9 @@ def _seats(lines: Sequence[OrderLine]) -> list[seats.Seats]:
     return [line.seats for line in lines]
 
 
-async def _issue(tx: Tx, order: Order, paid: PaidInvoice) -> bool:
+async def _issue(tx: Tx, order: Order) -> bool:
     """All tickets become valid. False when rows are missing: 1.6.9, run in between after a roll
     back, deletes unpaid tickets after a day, and then there is nothing to admit."""
-    if order.payment_hash is None:
-        await tickets.set_payment_hash(tx, order.id, paid.payment_hash)
     return await tickets.activate_order(tx, order.id) == order.quantity
 
 

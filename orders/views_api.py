@@ -64,9 +64,12 @@ async def buy(
     request: Request,
     user_id: Annotated[str | None, Depends(optional_login)],
     idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    accept_language: Annotated[str | None, Header()] = None,
 ) -> dict[str, Any]:
     wanted = clean_id(event_id, "This event")
-    wish = body.request(wanted, client_address(request), idempotency_key, "api", user_id)
+    wish = body.request(
+        wanted, client_address(request), idempotency_key, "api", user_id, accept_language
+    )
     act_as(BUYER)
     return purchase_answer(await checkout.place_order(wish, clock.now()))
 

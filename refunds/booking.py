@@ -11,6 +11,8 @@ from ..crud import Tx, short_id
 from ..models import OrderStatus, TicketStatus
 from ..orders import endings
 from ..orders.models import FREE, Debt, Order
+from ..outbox import services as outbox
+from ..outbox.models import REFUND_DUE
 from ..settings import secret_key, sha256_hex
 from ..tickets import services as tickets
 from ..tickets.models import Ticket
@@ -77,7 +79,10 @@ async def record(tx: Tx, debt: Debt, now: datetime) -> str | None:
             "created_at": to_ms(now),
         },
     )
-    return refund_id if added else None
+    if not added:
+        return None
+    await outbox.put(tx, REFUND_DUE, refund_id, debt.event_id)
+    return refund_id
 
 
 async def take_back(tx: Tx, wanted: Return, now: datetime) -> Refund | None:

@@ -18,6 +18,8 @@ from ..audit import services as audit
 from ..crud import Tx, reading, transaction
 from ..errors import NotFound, PayoutRefused, RefundSettled
 from ..orders import endings
+from ..outbox import services as outbox
+from ..outbox.models import REFUND_PAID
 from ..tickets import services as tickets
 from . import crud, payouts, rules, trail
 from .models import Invoice, Problem, Refund, RefundStatus
@@ -189,6 +191,7 @@ async def paid_back(tx: Tx, refund: Refund) -> None:
     """In the transaction that marks a refund paid: its tickets and, after the last one, its
     order are refunded."""
     await tickets.mark_refunded(tx, refund.id)
+    await outbox.put(tx, REFUND_PAID, refund.id, refund.event_id)
     unpaid, _ = await crud.count_open(tx, refund.order_id)
     if unpaid == 0:
         await endings.all_paid_back(tx, refund.order_id)

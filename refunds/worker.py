@@ -12,6 +12,8 @@ from loguru import logger
 from ..catalog import endings as events
 from ..crud import reading, transaction
 from ..orders import endings, legacy
+from ..outbox import services as outbox
+from ..outbox.models import EVENT_CANCELLED
 from ..tickets import services as tickets
 from . import crud_lists, paying
 from .booking import VALID, Return, take_back
@@ -123,6 +125,8 @@ async def _book(order_id: str, event_id: str, reason: str, now: datetime) -> boo
             destination=None,
             may_be_used=True,
         )
+        told = {"order_id": order_id, "ticket_ids": [ticket.id for ticket in chosen]}
+        await outbox.put(tx, EVENT_CANCELLED, event_id, event_id, told)
         await take_back(tx, wanted, now)
     return True
 

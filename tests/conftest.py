@@ -43,9 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
 ON_ONE_ENGINE = {
     "postgres": {
         "test_bad_input.py",
+        "test_burst.py",
         "test_buy_pages.py",
         "test_cancel_pages.py",
         "test_credentials.py",
+        "test_direct_inboxes.py",
+        "test_direct_messages.py",
         "test_door_credentials.py",
         "test_door_hostile.py",
         "test_door_page.py",
@@ -55,29 +58,60 @@ ON_ONE_ENGINE = {
         "test_fuzz.py",
         "test_histories.py",
         "test_images.py",
+        "test_lane_troubles.py",
+        "test_lanes.py",
+        "test_listing.py",
+        "test_listing_deletions.py",
+        "test_listing_documents.py",
+        "test_messages_changes.py",
+        "test_messages_dm.py",
+        "test_messages_letters.py",
+        "test_nostr_recipients.py",
+        "test_nostr_settings_refused.py",
+        "test_nostr_state.py",
         "test_options.py",
         "test_order_pages.py",
         "test_organiser.py",
+        "test_organiser_pages_nostr.py",
         "test_organiser_tickets.py",
         "test_packages.py",
         "test_page_parts.py",
         "test_pages.py",
         "test_promos.py",
+        "test_read_back.py",
         "test_refund_pages.py",
+        "test_relay_addresses.py",
+        "test_relay_refusals.py",
+        "test_relay_transport.py",
+        "test_relays_hang.py",
         "test_scan_log.py",
         "test_scanners.py",
+        "test_signers.py",
     },
     "sqlite": {
+        "test_announcements.py",
         "test_audit_catalog.py",
+        "test_bunker.py",
+        "test_calendar.py",
         "test_door_figures.py",
         "test_door_rules.py",
         "test_event_copies.py",
         "test_event_times.py",
+        "test_hints.py",
         "test_ledger_command.py",
+        "test_letters_own_words.py",
+        "test_letters_written.py",
+        "test_mail_parts.py",
+        "test_mail_server.py",
+        "test_messages_resent.py",
+        "test_nostr_keys.py",
+        "test_nostr_settings.py",
+        "test_nostr_settings_signer.py",
         "test_payout_obstacles.py",
         "test_payout_refusals.py",
         "test_pricing.py",
         "test_refund_rules.py",
+        "test_reminders.py",
     },
 }
 
@@ -144,7 +178,7 @@ async def app() -> AsyncIterator[FastAPI]:
         except Exception as error:
             raise RuntimeError("".join(complaints)) from error
         await roomy_settings()
-        pay_back_only_when_told()
+        work_only_when_told()
         yield created
     await close_the_hosts_file()
 
@@ -171,12 +205,15 @@ async def close_the_hosts_file() -> None:
 async def roomy_settings() -> None:
     """All tests buy from one address and leave orders open; those of the bounds set their own."""
     settings = host.ext("settings")
-    patch = settings.SettingsPatch(max_open_orders_per_address=1_000_000)
+    patch = settings.SettingsPatch(
+        max_open_orders_per_address=1_000_000, max_free_orders_per_address=1_000_000
+    )
     await settings.change_settings(patch)
 
 
-def pay_back_only_when_told() -> None:
-    """Passes over the refunds are made by the tests; real hosts of their own make them unasked."""
+def work_only_when_told() -> None:
+    """Passes over refunds, messages and listings are made by the tests; real hosts of their own
+    make them unasked."""
     from lnbits.task_manager import task_manager
 
     tasks: Any = host.ext("tasks")
@@ -184,11 +221,12 @@ def pay_back_only_when_told() -> None:
     async def rest() -> None:
         await asyncio.Event().wait()
 
-    # Also for the tests that start the extension again.
-    tasks.keep_refunding = rest
-    task = task_manager.get_task(tasks.REFUND_TASK)
-    if task is not None:
-        task_manager.cancel_task(task)
+    for name in tasks.LOOPS.keys() - {tasks.SWEEP_TASK, tasks.NUDGE_TASK}:
+        # Also for the tests that start the extension again.
+        tasks.LOOPS[name] = rest
+        task = task_manager.get_task(name)
+        if task is not None:
+            task_manager.cancel_task(task)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

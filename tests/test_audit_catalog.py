@@ -113,7 +113,9 @@ ELSEWHERE = {
     "POST /refunds/{refund_id}/pay": "test_audit.py",
     "PUT /settings": "test_audit.py",
     f"POST {_EVENT}/scanners": "test_scanners.py",
+    f"POST {_EVENT}/messages": "test_announcements.py",
     f"DELETE {_EVENT}/scanners/{{scanner_id}}": "test_scanners.py",
+    "PUT /nostr/settings": "test_nostr_settings.py",
     "POST /door/{event_id}/scans/{scan_id}/annul": "test_scans_annulled.py",
 }
 NOT_LOGGED = {
@@ -126,7 +128,10 @@ NOT_LOGGED = {
     "DELETE /tickets/{ticket_id}": "only what nobody paid for",
     "POST /tickets/{ticket_id}/satspay-webhook": "changes nothing",
     "PUT /tickets/{payment_hash}/onchain-confirm": "changes nothing",
-    "POST /tickets/{ticket_id}/resend-email": "changes nothing",
+    "POST /events/{event_id}/nostr/republish": "what is published stays the same",
+    "POST /tickets/{ticket_id}/resend-email": "the list of messages is its record",
+    "POST /orders/{order_id}/resend": "the list of messages is its record",
+    "POST /messages/{message_id}/resend": "the list of messages is its record",
 }
 
 

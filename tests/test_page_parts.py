@@ -91,7 +91,7 @@ async def test_a_ticket_code_is_black_on_white_with_a_quiet_zone(
     if library == "the host's":
         # A source tree without `_vendor/` on a bare host: the import fails.
         monkeypatch.setitem(sys.modules, "qrcode", None)
-        qr = SimpleNamespace(**runpy.run_path(str(module.__file__)))
+        qr = SimpleNamespace(**runpy.run_path(str(module.__file__), run_name="events.tickets.bare"))
         assert qr.qrcode is None
     image = Image.open(io.BytesIO(qr.ticket_qr_png(TICKET)))
     side = image.width // 10

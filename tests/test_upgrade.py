@@ -33,8 +33,37 @@ NEW_TABLES = {
     "audit",
     "scanners",
     "scans",
+    "outbox",
+    "messages",
+    "announcements",
+    "nostr_accounts",
+    "nostr_keys",
+    "nostr_documents",
+    "nostr_lanes",
+    "nostr_relays",
 }
 INDEXES = {
+    "ix_orders_free",
+    "ux_messages_cause",
+    "ix_outbox_due",
+    "ix_messages_due",
+    "ix_messages_event",
+    "ix_messages_order",
+    "ix_messages_ticket",
+    "ix_messages_waiting",
+    "ix_messages_sent",
+    "ix_announcements_event",
+    "ix_order_lines_event_order",
+    "ix_events_reminder",
+    "ux_nostr_keys_active",
+    "ix_nostr_documents_unsigned",
+    "ix_nostr_documents_timed",
+    "ix_nostr_documents_wallet",
+    "ix_nostr_documents_event",
+    "ix_nostr_documents_unspread",
+    "ix_nostr_lanes_due",
+    "ix_nostr_lanes_unchecked",
+    "ix_nostr_lanes_relay",
     "ix_scanners_event",
     "ix_scans_received",
     "ix_scans_scanner",
@@ -100,7 +129,8 @@ async def test_i12_an_upgrade_makes_all_tables_and_indexes(node: Node, before: C
     found = await content(node)
     assert found.columns.keys() == before.columns.keys() | NEW_TABLES
     assert found.indexes == INDEXES
-    assert {"ticket_added", "ticket_changed"} <= found.triggers
+    assert {"ticket_added", "ticket_changed", "order_has_hash"} <= found.triggers
+    assert {"listing_added", "listing_changed", "listing_gone"} <= found.triggers
 
 
 async def test_i12_an_upgrade_leaves_all_that_1_6_9_reads(node: Node, before: Content) -> None:

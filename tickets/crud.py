@@ -68,13 +68,6 @@ async def page_tickets(wallets: Sequence[str], filters: Filters[TicketFilters]) 
     return page
 
 
-async def set_payment_hash(tx: Tx, order_id: str, payment_hash: str) -> None:
-    await tx.execute(
-        "UPDATE events.ticket SET payment_hash = :hash WHERE order_id = :id",
-        {"hash": payment_hash, "id": order_id},
-    )
-
-
 async def activate(tx: Tx, order_id: str) -> int:
     """All reserved tickets of an order become paid and valid; returns how many."""
     return await tx.execute(
@@ -178,6 +171,12 @@ async def mark_refunded(tx: Tx, ticket_id: str, extra: str) -> None:
         "UPDATE events.ticket SET status = 'refunded', extra = :extra"
         " WHERE id = :id AND status = 'cancelled'",
         {"id": ticket_id, "extra": extra},
+    )
+
+
+async def set_extra(tx: Tx, ticket_id: str, extra: str) -> None:
+    await tx.execute(
+        "UPDATE events.ticket SET extra = :extra WHERE id = :id", {"extra": extra, "id": ticket_id}
     )
 
 

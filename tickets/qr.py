@@ -6,21 +6,14 @@ Encoding is left to a library: `qrcode` where it is vendored or installed, else 
 
 import functools
 import io
-import sys
 from html import escape
-from pathlib import Path
 
 import pyqrcode
 from PIL import Image
 
-# The release brings `qrcode` along, since nothing installs packages for an extension.
-_VENDOR = str(Path(__file__).resolve().parent.parent / "_vendor")
-if _VENDOR not in sys.path:
-    sys.path.append(_VENDOR)
-try:
-    import qrcode
-except ImportError:
-    qrcode = None
+from .vendored import find
+
+qrcode = find("qrcode")
 
 QUIET = 4
 _PNG_SCALE = 10

@@ -80,10 +80,6 @@ async def add_batch(tx: Tx, batch: TicketBatch, now: datetime) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-async def set_payment_hash(tx: Tx, order_id: str, payment_hash: str) -> None:
-    await crud.set_payment_hash(tx, order_id, payment_hash)
-
-
 async def activate_order(tx: Tx, order_id: str) -> int:
     """The order is paid: its reserved tickets become valid. Returns how many."""
     return await crud.activate(tx, order_id)
@@ -180,6 +176,15 @@ async def mark_refunded(tx: Tx, refund_id: str) -> None:
     """The money of these cancelled tickets went back. `refunded` is 1.6.9's word for it."""
     for ticket in await crud.list_of_refund(tx, refund_id):
         await crud.mark_refunded(tx, ticket.id, json.dumps({**ticket.extra, "refunded": True}))
+
+
+async def note_sent(tx: Tx, ticket_id: str, flag: str) -> None:
+    """A ticket went out to its holder: `flag` of `extra` is what 1.6.9's clients read. Nothing but
+    `extra` is written, as it is now: the ticket may have been used meanwhile."""
+    await crud.lock(tx, ticket_id)
+    ticket = await crud.get_ticket(tx, ticket_id)
+    if ticket is not None and not ticket.extra.get(flag):
+        await crud.set_extra(tx, ticket_id, json.dumps({**ticket.extra, flag: True}))
 
 
 async def set_price(tx: Tx, ticket: Ticket, price_sat: int) -> None:

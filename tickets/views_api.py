@@ -16,11 +16,13 @@ from . import crud, services
 from .crud_pages import TicketFilters, TicketRow, check_page
 from .models import organiser_view, public_view
 from .qr import ticket_qr_png
+from .views_api_calendar import add_calendar
 
 AdminKey = Annotated[BaseWalletTypeInfo, Depends(admin_key)]
 AllWallets = Annotated[bool, Query(description="Also the other wallets of the key's user.")]
 
 router = api_router("tickets")
+add_calendar(router)
 
 
 async def _wallets(key: BaseWalletTypeInfo, all_wallets: bool) -> list[str]:

@@ -50,9 +50,13 @@
         most: FIRST_SHOWN,
         marked: '',
         isFormOpen: false,
-        // The events whose door and whose money are shown, and the one a dialog asks about.
+        // The wallet whose Nostr settings are open.
+        nostrWallet: '',
+        // The events of which more is shown, and the one a dialog asks about.
         doorOf: '',
         moneyOf: '',
+        messagesOf: '',
+        nostrOf: '',
         toCancel: null,
         door: {event: ANY_EVENT, code: '', isSending: false, result: null}
       }
@@ -115,6 +119,19 @@
         this.marked = event.id
         this.said = `“${event.name}” is published. Copy its link and send it to your guests.`
         await this.load()
+      },
+      // What the API answers to a change, in place of what was read before.
+      changed(event) {
+        this.events = this.events.map(each => (each.id === event.id ? {...each, ...event} : each))
+      },
+      openSettings(wallet) {
+        this.said = ''
+        this.nostrWallet = wallet
+      },
+      async closeSettings() {
+        this.nostrWallet = ''
+        await this.$nextTick()
+        this.$refs.toNostr.$el.focus()
       },
       async cancelled({id, name}) {
         this.said = `“${name}” is cancelled. The refunds are shown below it.`

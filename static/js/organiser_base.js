@@ -16,6 +16,19 @@ window.eventsPage = (() => {
       const detail = error.response?.data?.detail
       return typeof detail === 'string' ? detail : otherwise
     },
+    // What became of sending somebody's tickets again, of 1.6.9's answer.
+    told({email = {}, nostr = {}}, whose) {
+      const both = [
+        {...email, word: 'mail'},
+        {...nostr, word: 'Nostr message'}
+      ]
+      const tried = both.filter(({attempted}) => attempted)
+      const words = (tried.length ? tried : both).map(({word, sent, error}) => {
+        if (sent) return `Sent by ${word}.`
+        return tried.length ? `By ${word}: ${error}` : error
+      })
+      return {isSent: tried.length > 0, text: `${whose}: ${words.join(' ')}`}
+    },
     number: n => NUMBER.format(n),
     count,
     sat: n => `${NUMBER.format(n)} sat`,

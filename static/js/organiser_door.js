@@ -187,13 +187,13 @@
     },
     methods: {
       async send() {
-        const {method, path} = this.question
+        const {method, path, data} = this.question
         this.isSending = true
         this.problem = ''
         try {
-          await request(method, path, this.wallet)
+          const {data: answer} = await request(method, path, this.wallet, data)
           this.isOpen = false
-          this.$emit('done', this.question)
+          this.$emit('done', this.question, answer)
         } catch (error) {
           this.problem = sentence(error, 'That did not work. Please try again.')
         } finally {

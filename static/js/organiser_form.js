@@ -1,6 +1,6 @@
 // The form for a new event.
 ;(() => {
-  const {request, sentence} = window.eventsPage
+  const {request, sentence, sharing} = window.eventsPage
 
   function zones() {
     return Intl.supportedValuesOf ? ['UTC', ...Intl.supportedValuesOf('timeZone')] : []
@@ -19,6 +19,7 @@
       price_per_ticket: '1000',
       currency: 'sat',
       buyer_can_cancel: true,
+      telling: sharing.defaults(),
       wallet
     }
   }
@@ -42,10 +43,11 @@
     return errors
   }
 
-  function body({time, ...data}) {
+  function body({time, telling, ...data}) {
     const day = data.event_start_date
     return {
       ...data,
+      ...sharing.body(telling),
       name: data.name.trim(),
       timezone: data.timezone.trim(),
       // Without an offset: the time on the wall there.

@@ -127,8 +127,32 @@ class Shop:
         assert answer == {"status": "OK"}, answer
 
     def set_hold(self, seconds: int) -> None:
-        body = {"hold_seconds": seconds}
-        _ok(self.client.put(f"{API}/settings", json=body, headers=self.admin))
+        self.set(hold_seconds=seconds)
+
+    def set(self, **settings: object) -> None:
+        """Settings of the extension."""
+        _ok(self.client.put(f"{API}/settings", json=settings, headers=self.admin))
+
+    def set_mail(self, port: int | None) -> None:
+        """The host's mail server; None: it has none."""
+        wanted = {
+            "enabled": port is not None,
+            "email": "tickets@example.org",
+            "username": "",
+            "password": "",
+            "server": "127.0.0.1",
+            "port": port or 587,
+        }
+        names = {f"lnbits_email_notifications_{name}": value for name, value in wanted.items()}
+        url = "/admin/api/v1/settings"
+        _ok(self.client.patch(url, json=names, headers=self.admin))
+        self.set(mail_security="none" if port else "auto")
+
+    def events(self) -> list[dict[str, Any]]:
+        """As their organiser reads them."""
+        answer = self.client.get(f"{API}/events", headers=self.organiser.headers)
+        found: list[dict[str, Any]] = answer.json()
+        return found
 
     def stop(self) -> None:
         self.host.stop()

@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from support.builders import API, Json, an_event, package_row, rows
 from support.host import ext
@@ -34,7 +33,7 @@ async def while_it_is_changed(statements: list[str], send: Send, **values: objec
     """What `send` is answered when another process has run the statements but not committed."""
     async with another_process() as raw:
         for statement in statements:
-            await raw.execute(text(statement), values)
+            await ext("crud").Tx(raw).execute(statement, values)
         asked = asyncio.ensure_future(send())
         await asyncio.sleep(0.3)
     return await asked

@@ -14,6 +14,7 @@ from support.builders import (
     an_event,
     buy,
     event_row,
+    execute,
     pay,
     rows,
     send_payment,
@@ -233,3 +234,27 @@ async def test_answers_are_asked_of_each_attendee_and_stored_with_the_ticket(
         ("Bob", "Diet", "vegan"),
         ("Bob", "Note", "<b>hi</b>"),
     ]
+
+
+async def test_limits_free_orders_of_one_address_within_an_hour(
+    client: httpx.AsyncClient, organiser: Person, instance_admin: Person
+) -> None:
+    """Exactly so many, however many ask at once; an hour later again."""
+    event = await an_event(client, organiser, price_per_ticket=0)
+    url, most = f"{API}/settings", 3
+    later = "UPDATE events.orders SET created_at = created_at - 3600000 WHERE method = 'free'"
+    await execute(later)
+    try:
+        patch = {"max_free_orders_per_address": most}
+        await client.put(url, json=patch, headers=instance_admin.login)
+        answers = await many(client, event, 8)
+        assert Counter(a.status_code for a in answers) == {200: most, 429: 8 - most}
+        refused = next(a.json() for a in answers if a.status_code == 429)
+        assert refused["code"] == "too_many_open_orders"
+        assert (await event_row(event["id"]))["sold"] == most
+        await execute(later)
+        assert (await buy(client, event["id"])).status_code == 200
+    finally:
+        patch = {"max_free_orders_per_address": 1_000_000}
+        await client.put(url, json=patch, headers=instance_admin.login)
+    assert await broken_invariants(event["id"]) == []

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from support import host
+from support.crash_facts import wrong_facts
 from support.crash_sale import Place, Scenario, nothing, open_event, wake
 from support.crash_scenarios import SCENARIOS, look, restart
 from support.crash_steps import Writes, follow_tasks
@@ -191,7 +192,7 @@ async def _go_on(scenario: Scenario, way: str, *where: str) -> list[str]:
     try:
         await scenario.at_once.get(way, nothing)(place)
         await restart()
-        return await scenario.afterwards[way](place)
+        return await scenario.afterwards[way](place) + await wrong_facts(place)
     except Exception as error:  # noqa: BLE001 - that it cannot go on is what was to be found out
         return [repr(error)]
 

@@ -116,6 +116,12 @@ def invoice_key(url: str) -> Guarded:
     return Guarded(url, statuses, None, frozenset({"invoice key", "admin key"}))
 
 
+def own_invoice_key(url: str) -> Guarded:
+    """The invoice key of the event's wallet is enough; another wallet's is not."""
+    statuses = {**admin_key(url, foreign=403).statuses, "invoice key": 200}
+    return Guarded(url, statuses, None, frozenset({"invoice key", "admin key"}))
+
+
 def scanner_or_key(url: str, own: int = 200, foreign: int = 403, body: object = None) -> Guarded:
     """A scanner of the event, or the admin key of its wallet."""
     tokens = {

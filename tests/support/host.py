@@ -37,7 +37,7 @@ def is_shared() -> bool:
     return bool(os.environ.get("EVENTS_TEST_SHARED")) and not every_await()
 
 
-def _fast_folder() -> str | None:
+def fast_folder() -> str | None:
     """Memory, where there is enough: SQLite waits for the disk at each commit. Kills of a process
     lose nothing that way; only a power cut would."""
     shared = Path("/dev/shm")  # noqa: S108 - only a parent for mkdtemp
@@ -48,7 +48,7 @@ def _fast_folder() -> str | None:
 
 def new_root(name: str) -> Path:
     """A folder that LNbits can run in: its own files and this extension, by links."""
-    root = Path(tempfile.mkdtemp(prefix=f"events-{name}-", dir=_fast_folder()))
+    root = Path(tempfile.mkdtemp(prefix=f"events-{name}-", dir=fast_folder()))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     found = importlib.util.find_spec("lnbits")
     if found is None or found.origin is None:

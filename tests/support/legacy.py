@@ -143,6 +143,9 @@ class Node:
                     "migrations_refunds",
                     "migrations_catalog",
                     "migrations_door",
+                    "migrations_messages",
+                    "migrations_nostr",
+                    "migrations_sale",
                 ):
                     steps = part(name)
                     await run_migration(conn, steps, FORK_KEY, current)

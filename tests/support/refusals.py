@@ -23,7 +23,12 @@ _FIGURES = {
     "refunds": "count(*), sum(length(status))",
     "scanners": "count(*), count(revoked_at), sum(last_seen_at), sum(pending)",
     "scans": "count(*), count(annulled_at)",
+    "nostr_accounts": "count(*), sum(version)",
+    "nostr_keys": "count(*), count(retired_at), sum(length(secret)), count(problem)",
     "settings": "count(*), sum(length(value))",
+    "outbox": "count(*)",
+    "messages": "count(*), sum(length(state)), sum(attempts), sum(next_try_at)",
+    "announcements": "count(*)",
 }
 
 

@@ -11,6 +11,7 @@ from support.credentials import (
     invoice_key,
     login,
     order_secret_or_key,
+    own_invoice_key,
     public,
     public_or_key,
     scanner_or_key,
@@ -174,6 +175,37 @@ def _door(scene: Scene) -> dict[str, Guarded]:
     }
 
 
+def _nostr(scene: Scene) -> dict[str, Guarded]:
+    """Where an event's listing is, and what each relay has of it."""
+    nostr = f"/events/{scene.event_id}/nostr"
+    return {
+        "GET /events/{event_id}/nostr": own_invoice_key(nostr),
+        # It is not published.
+        "POST /events/{event_id}/nostr/republish": admin_key(
+            f"{nostr}/republish", own=400, foreign=403
+        ),
+    }
+
+
+def _messages(scene: Scene) -> dict[str, Guarded]:
+    """What was sent, again, and the organiser's own words; what is asked of them sends nothing."""
+    messages = f"/events/{scene.event_id}/messages"
+    return {
+        "GET /events/{event_id}/messages": admin_key(messages, foreign=403),
+        "GET /events/{event_id}/messages/preview": admin_key(f"{messages}/preview", foreign=403),
+        "POST /events/{event_id}/messages": admin_key(
+            messages, own=400, foreign=403, body={"subject": "A", "text": "B", "package_ids": []}
+        ),
+        "POST /messages/{message_id}/resend": admin_key("/messages/none/resend", own=404),
+        "POST /orders/{order_id}/resend": order_secret_or_key(
+            f"/orders/{scene.purchase['order_id']}/resend"
+        ),
+        "POST /tickets/{ticket_id}/resend-email": order_secret_or_key(
+            f"/tickets/{scene.ticket_id}/resend-email"
+        ),
+    }
+
+
 def _pages(scene: Scene) -> dict[str, Guarded]:
     event, ticket, secret = scene.event_id, scene.ticket_id, scene.secrets.order_secret
     return {
@@ -184,6 +216,7 @@ def _pages(scene: Scene) -> dict[str, Guarded]:
         # By this event's policy there is nothing to cancel: back to the order.
         "GET /events/o/{order_secret}/cancel": public(f"/events/o/{secret}/cancel", status=303),
         "POST /events/o/{order_secret}/cancel": public(f"/events/o/{secret}/cancel", status=303),
+        "POST /events/o/{order_secret}/send": public(f"/events/o/{secret}/send", status=303),
         "GET /events/r/{claim_secret}": public(f"/events/r/{scene.claim_secret}"),
         "POST /events/r/{claim_secret}": public(f"/events/r/{scene.claim_secret}", status=400),
         "GET /events/ticket/{ticket_id}": public(f"/events/ticket/{ticket}"),
@@ -210,7 +243,11 @@ def guarded(scene: Scene) -> dict[str, Guarded]:
         "GET /tickets/paginated": admin_key("/tickets/paginated", foreign=200),
         "GET /tickets/{ticket_id}": public(f"/tickets/{ticket}"),
         "GET /qr/{ticket_id}": public(f"/qr/{ticket}"),
+        "GET /tickets/{ticket_id}/calendar.ics": public(f"/tickets/{ticket}/calendar.ics"),
         "GET /orders/{order_id}": order_secret_or_key(f"/orders/{scene.purchase['order_id']}"),
+        # Of the key's own wallet; what is sent changes nothing.
+        "GET /nostr/settings": admin_key("/nostr/settings", foreign=200),
+        "PUT /nostr/settings": admin_key("/nostr/settings", foreign=200, body={}),
         "GET /settings": instance_admin("/settings"),
         "PUT /settings": instance_admin("/settings", body={}),
         "POST /events": admin_key("/events", foreign=200, body=new_event),
@@ -220,7 +257,6 @@ def guarded(scene: Scene) -> dict[str, Guarded]:
         "POST /tickets/{event_id}/{payment_hash}": public(
             f"/tickets/{event}/{payment_hash}", insider="order secret"
         ),
-        "POST /tickets/{ticket_id}/resend-email": admin_key(f"/tickets/{ticket}/resend-email"),
         "POST /tickets/{ticket_id}/satspay-webhook": public(
             f"/tickets/{ticket}/satspay-webhook", status=400
         ),
@@ -237,7 +273,9 @@ def guarded(scene: Scene) -> dict[str, Guarded]:
         "DELETE /events/{event_id}": admin_key(f"/events/{spare}", foreign=403),
     }
     found = {}
+    api = {**_messages(scene), **api}
     api = {**_money(scene), **_catalog(scene), **_packages(scene), **_door(scene), **api}
+    api |= _nostr(scene)
     for name, route in api.items():
         method, path = name.split(" ")
         moved = Guarded(API + route.url, route.statuses, route.body, route.insiders)
@@ -250,6 +288,7 @@ KNOWING_IS_OWNING = (
     "GET /events/o/{order_secret}",
     "GET /events/o/{order_secret}/cancel",
     "POST /events/o/{order_secret}/cancel",
+    "POST /events/o/{order_secret}/send",
     "GET /events/r/{claim_secret}",
     "POST /events/r/{claim_secret}",
     "GET /events/ticket/{ticket_id}",

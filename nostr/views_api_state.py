@@ -1,0 +1,38 @@
+"""An event's listing over HTTP: where it is, and what each relay has of it."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends
+from lnbits.core.models.wallets import BaseWalletTypeInfo
+
+from ..models import clean_id
+from ..web import admin_key, api_router, invoice_key
+from . import state
+from .answers_state import told
+
+AdminKey = Annotated[BaseWalletTypeInfo, Depends(admin_key)]
+InvoiceKey = Annotated[BaseWalletTypeInfo, Depends(invoice_key)]
+
+router = api_router("nostr")
+
+
+@router.get(
+    "/events/{event_id}/nostr",
+    summary="The listing of an event on Nostr, and what each relay has of it",
+    responses=told(),
+)
+async def read_state(event_id: str, key: InvoiceKey) -> dict[str, Any]:
+    return await state.read_state(clean_id(event_id, "This event"), key.wallet.id)
+
+
+@router.post(
+    "/events/{event_id}/nostr/republish",
+    summary="Send the listing again to relays that refused it or failed",
+    responses=told(
+        status_400="`invalid_input`: the event is not published to Nostr.",
+        status_403="`forbidden`: an invoice key, or of another wallet.",
+    ),
+)
+async def republish(event_id: str, key: AdminKey) -> dict[str, Any]:
+    """A relay that has the newest version does not get it twice: it is read back."""
+    return await state.republish(clean_id(event_id, "This event"), key.wallet.id)

@@ -1,0 +1,82 @@
+"""Whose trouble it is that a mail server refuses mail: the messages', or the account's with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..crud import transaction
+from ..outbox.delivery import TryLater
+from . import crud, hints
+from .models import Message
+from .sending import MOST_ATTEMPTS, Held, wait_after
+from .smtp_failures import ACCOUNT, BROKEN_OFF, Deferred, Rejected
+
+# So many recipients in a row with the same trouble are no coincidence.
+_TOO_MANY = 3
+
+
+@dataclass
+class _Streak:
+    """Recipients one after another that had the same trouble, and their messages."""
+
+    sign: str = ""
+    recipients: set[str] = field(default_factory=set)
+    message_ids: list[str] = field(default_factory=list)
+
+
+class Blame:
+    """What was refused in a row, with nobody between who got their message. From then on, and
+    until somebody gets one, the same trouble is the server's."""
+
+    def __init__(self) -> None:
+        self._streak = _Streak()
+        self._blamed = ""
+        # Of the last message, where it says that all of them have to wait.
+        self._trouble: TryLater | None = None
+
+    def arrived(self) -> None:
+        """A message did, so the server takes them."""
+        self._streak, self._blamed = _Streak(), ""
+
+    def judge(self, message: Message, trouble: Deferred | Rejected) -> TryLater | Rejected:
+        """What the trouble of one message means for it."""
+        if trouble.sign and trouble.sign == self._blamed:
+            self._trouble = _of_server(trouble)
+            return self._trouble
+        if trouble.sign and trouble.sign != self._streak.sign:
+            self._streak = _Streak(trouble.sign)
+        if trouble.sign:
+            self._streak.recipients.add(message.recipient.casefold())
+            self._streak.message_ids.append(message.id)
+        if len(self._streak.recipients) >= _TOO_MANY:
+            self._trouble = _of_server(trouble)
+        return trouble
+
+    async def why_all_wait(self, now: datetime) -> TryLater | None:
+        """Why the last message's trouble is all the others'; None: it is not. What was refused in
+        a row is not given up for it."""
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None and len(self._streak.recipients) >= _TOO_MANY:
+            streak, self._streak = self._streak, _Streak()
+            # One that breaks off may do so for a few messages alone: they are tried apart.
+            if streak.sign != BROKEN_OFF:
+                self._blamed = streak.sign
+                await _take_back(streak.message_ids, now, trouble)
+        return trouble
+
+
+def _of_server(trouble: Deferred | Rejected) -> TryLater:
+    if trouble.sign == ACCOUNT:
+        return Held("auth", trouble.message)
+    code = "deferred" if trouble.sign == BROKEN_OFF else "auth"
+    return TryLater(code, trouble.message)
+
+
+async def _take_back(message_ids: Sequence[str], now: datetime, trouble: TryLater) -> None:
+    """They wait for another try, as if they had not been given up."""
+    async with transaction() as tx:
+        for message in await crud.list_messages(tx, message_ids):
+            if isinstance(trouble, Held) or message.attempts < MOST_ATTEMPTS:
+                at = now + wait_after(message.attempts)
+                await crud.take_back(tx, message, at, (trouble.code, trouble.message))
+    hints.tried.beat()

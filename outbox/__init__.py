@@ -1,0 +1,1 @@
+"""Facts to deliver after the commit, with retry."""

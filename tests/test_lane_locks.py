@@ -1,0 +1,123 @@
+"""I8: two processes on one PostgreSQL change documents and lanes in one order, so that neither
+ends the other's transaction by a deadlock."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from support.builders import an_event, eventually, execute, rows
+from support.host import ENGINE, ext
+from support.lanes import Publisher, a_publisher, nostr_on_loopback, some_lanes
+
+pytestmark = [
+    pytest.mark.asyncio,
+    pytest.mark.skipif(ENGINE == "sqlite", reason="SQLite has one writer at a time"),
+]
+
+RELAY = "ws://127.0.0.1:9"
+Change = Callable[[Any, Publisher], Coroutine[Any, Any, None]]
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def _loopback(app: object) -> AsyncIterator[None]:
+    async with nostr_on_loopback():
+        yield
+
+
+@asynccontextmanager
+async def a_process() -> AsyncIterator[Any]:
+    """A transaction beside that of this process."""
+    crud = ext("crud")
+    async with crud.db.engine.connect() as raw:
+        await raw.begin()
+        yield crud.Tx(raw)
+        await raw.rollback()
+
+
+async def _bump_wallet(tx: Any, publisher: Publisher) -> None:
+    await ext("nostr.crud_documents").bump_wallet(tx, publisher.who.wallet)
+
+
+async def _bump(tx: Any, publisher: Publisher) -> None:
+    ids = await _documents(publisher)
+    await ext("nostr.crud_documents").bump(tx, ids[::-1])
+
+
+async def _spread(tx: Any, publisher: Publisher) -> None:
+    await ext("nostr.crud_lanes").spread(tx, publisher.who.wallet, [RELAY])
+
+
+async def _drop_relays(tx: Any, publisher: Publisher) -> None:
+    await ext("nostr.crud_lanes").drop_relays(tx, publisher.who.wallet, [])
+
+
+async def _note_foreign(tx: Any, publisher: Publisher) -> None:
+    jobs = ext("nostr.crud_jobs")
+    [job] = await jobs.get_jobs(tx, RELAY, (await _documents(publisher))[:1])
+    await jobs.note_foreign(tx, job, 2**33, 2**33)
+
+
+async def _read_back(tx: Any, publisher: Publisher) -> None:
+    ids = await _documents(publisher)
+    jobs = ext("nostr.crud_jobs")
+    await jobs.lock(tx, ids[::-1])
+    await jobs.note_checked(tx, RELAY, ids, ext("clock").now(), was_read=True)
+
+
+async def _documents(publisher: Publisher) -> list[str]:
+    found = await rows(
+        "SELECT id FROM events.nostr_documents WHERE wallet = :id AND created_at > 0 ORDER BY id",
+        id=publisher.who.wallet,
+    )
+    return [row["id"] for row in found]
+
+
+CHANGES = [_bump_wallet, _bump, _spread, _drop_relays, _note_foreign, _read_back]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_i8_listing_who_waits_for_the_first_document_holds_nothing(
+    client: httpx.AsyncClient, change: Change
+) -> None:
+    publisher = await a_publisher(client, [RELAY])
+    for _ in range(6):
+        await an_event(client, publisher.who, nostr_publish=True)
+    await publisher.sign()
+    if change is not _spread:
+        await some_lanes()._spread()
+    first, *others = await _documents(publisher)
+    # Its row is the last one in the table, where an UPDATE without an order comes to it last.
+    for _ in range(3):
+        await execute("UPDATE events.nostr_documents SET rev = rev WHERE id = :id", id=first)
+    async with a_process() as one, a_process() as other:
+        lock = "SELECT id FROM events.nostr_documents WHERE id = :id FOR UPDATE"
+        await one.fetch_all(lock, {"id": first})
+        [pid] = await other.fetch_all("SELECT pg_backend_pid() AS pid")
+        waiting = asyncio.create_task(change(other, publisher))
+        try:
+            await eventually(lambda: _is_waiting(pid["pid"]))
+            for id_ in others:
+                await one.fetch_all(f"{lock} NOWAIT", {"id": id_})
+            await one.fetch_all(
+                "SELECT relay FROM events.nostr_lanes WHERE document_id IN"
+                " (SELECT value FROM json_array_elements_text(CAST(:ids AS json)))"
+                " FOR UPDATE NOWAIT",
+                {"ids": json.dumps([first, *others])},
+            )
+        finally:
+            await one.raw.rollback()
+            await waiting
+
+
+async def _is_waiting(pid: int) -> bool:
+    found = await rows(
+        "SELECT 1 AS found FROM pg_stat_activity WHERE pid = :pid AND wait_event_type = 'Lock'",
+        pid=pid,
+    )
+    return bool(found)

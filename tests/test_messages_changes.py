@@ -1,0 +1,199 @@
+"""I9: a change is told once it has settled, as it is by then, and not more often than people bear.
+What nobody can send yet waits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from support.builders import API, Json, Row, a_purchase, execute
+from support.host import ext
+from support.mailbox import Mailbox, a_mail_server
+from support.messaging import (
+    ADA,
+    BOB,
+    a_free_event,
+    a_party_of_three,
+    drain,
+    forget_all,
+    letter_of,
+    message,
+    messages,
+    send_mail,
+    told,
+)
+from support.people import Person
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def box(client: httpx.AsyncClient) -> AsyncIterator[Mailbox]:
+    await forget_all()
+    async with a_mail_server() as running:
+        yield running
+    await forget_all()
+
+
+async def move(client: httpx.AsyncClient, organiser: Person, event: Json, place: str) -> None:
+    url = f"{API}/events/{event['id']}"
+    answer = await client.put(url, json={"location": place}, headers=organiser.admin)
+    assert answer.status_code == 200, answer.text
+
+
+async def an_event_of_ada(client: httpx.AsyncClient, organiser: Person) -> Json:
+    """In the hall; she has read her ticket."""
+    event = await a_free_event(client, organiser, location="Hall")
+    await a_purchase(client, event["id"], email=ADA)
+    await drain()
+    await all_sent(event)
+    return event
+
+
+async def all_sent(event: Json) -> None:
+    await execute("UPDATE events.messages SET state = 'sent' WHERE event_id = :id", id=event["id"])
+
+
+async def queued(event: Json) -> list[Row]:
+    return [one for one in await messages(event["id"]) if one["state"] == "queued"]
+
+
+async def text_of(found: Row) -> str:
+    letter = await letter_of(found)
+    written: Any = await asyncio.to_thread(ext("notifications.rendering").write, letter)
+    return str(written.text)
+
+
+async def test_i9_edits_in_a_row_are_told_in_one_letter(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    event = await an_event_of_ada(client, organiser)
+    for place in ("Church", "Barn", "Stable"):
+        await move(client, organiser, event, place)
+        await drain()
+        assert (await send_mail(minutes=1)).sent == 0
+    assert (await send_mail(minutes=3)).sent == 1
+    [caught] = box.sent_to(ADA)
+    said = caught.part("text/plain")
+    assert "Hall" in said
+    assert "Stable" in said
+    assert "Church" not in said
+    assert "Barn" not in said
+
+
+async def test_a_letter_that_waits_for_more_keeps_no_ticket_waiting(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    event = await an_event_of_ada(client, organiser)
+    await move(client, organiser, event, "Church")
+    await drain()
+    await a_purchase(client, event["id"], email=ADA)
+    await drain()
+    assert (await send_mail(seconds=1)).sent == 1
+    assert (await message(event["id"], kind="event_changed"))["state"] == "queued"
+
+
+async def test_of_an_edit_loop_people_get_ten_letters_a_day(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    event = await an_event_of_ada(client, organiser)
+    for number in range(10):
+        await move(client, organiser, event, f"Place {number}")
+        await drain()
+        assert len(await queued(event)) == 1
+        await all_sent(event)
+    for number in (10, 11, 12):
+        await move(client, organiser, event, f"Place {number}")
+        await drain()
+    [last] = await queued(event)
+    assert (await send_mail(hours=23)).sent == 0
+    # Nor does it leave because the organiser asks for it.
+    url = f"{API}/messages/{last['id']}/resend"
+    assert (await client.post(url, headers=organiser.admin)).json()["state"] == "queued"
+    assert (await send_mail(hours=23)).sent == 0
+    assert (await send_mail(days=1, minutes=3)).sent == 1
+    [caught] = box.sent_to(ADA)
+    assert "Place 9" in caught.part("text/plain")
+    assert "Place 12" in caught.part("text/plain")
+
+
+async def test_a_change_is_told_as_it_is_when_it_is_sent(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    event = await an_event_of_ada(client, organiser)
+    await move(client, organiser, event, "Church")
+    await drain()
+    found = await message(event["id"], kind="event_changed")
+    assert "Church" in await text_of(found)
+    # Written down as a fact, but nobody was told of it yet.
+    await move(client, organiser, event, "Barn")
+    said = await text_of(found)
+    assert "Barn" in said
+    assert "Church" not in said
+    await move(client, organiser, event, "Hall")
+    assert await letter_of(found) is None
+    assert (await send_mail(minutes=3)).sent == 0
+    outdated = await message(event["id"], kind="event_changed")
+    assert outdated["error_code"] == "outdated"
+
+
+async def test_who_bought_after_a_change_is_not_told_of_it(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    event = await an_event_of_ada(client, organiser)
+    await move(client, organiser, event, "Church")
+    await a_purchase(client, event["id"], email=BOB)
+    await drain()
+    assert await told(event["id"], "event_changed") == [("event_changed", "mail", ADA)]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_i9_two_changes_are_told_whole_in_whatever_order_they_are_looked_at(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox, order: tuple[int, int]
+) -> None:
+    event = await an_event_of_ada(client, organiser)
+    for place in ("Church", "Barn"):
+        await move(client, organiser, event, place)
+    crud, facts = ext("crud"), ext("notifications.facts")
+    async with crud.reading() as tx:
+        rows = await tx.fetch_all(
+            "SELECT * FROM events.outbox WHERE topic = 'event_changed' ORDER BY created_at, payload"
+        )
+    by_place = {
+        fact.payload["after"]["location"]: fact
+        for fact in map(ext("outbox.models").Fact.from_row, rows)
+    }
+    both = [by_place["Church"], by_place["Barn"]]
+    for index in order:
+        async with crud.transaction() as tx:
+            await facts.event_changed(tx, both[index], ext("clock").now())
+    [found] = await queued(event)
+    payload = ext("catalog.models").read_json(found["payload"])
+    assert (payload["before"]["location"], payload["after"]["location"]) == ("Hall", "Barn")
+
+
+async def test_i9_without_a_mail_server_facts_wait_for_one_a_week(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email, waiting = ext("notifications.email"), ext("notifications.waiting")
+    with monkeypatch.context() as patch:
+        patch.setattr(email, "is_configured", lambda: False)
+        event = await a_free_event(client, organiser)
+        await a_party_of_three(client, event)
+        await drain()
+        assert len(await told(event["id"])) == 4
+        assert (await send_mail(days=3)).sent == 0
+        assert await waiting.give_up(ext("clock").now() + timedelta(days=6, hours=23)) == 0
+    assert (await send_mail(days=6)).sent == 2
+    await a_purchase(client, event["id"], email=BOB)
+    await drain()
+    assert await waiting.give_up(ext("clock").now() + timedelta(days=7, minutes=1)) == 1
+    lost = await message(event["id"], kind="order_confirmed", recipient=BOB)
+    assert (lost["state"], lost["error_code"]) == ("failed", "no_server")
+    assert "mail server" in lost["last_error"]
+    # Nostr messages need none.
+    assert len(await queued(event)) == 2

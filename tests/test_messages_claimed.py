@@ -1,0 +1,131 @@
+"""I9: each message is claimed by one worker, and by the next one when that was killed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from support.builders import Json, eventually
+from support.host import ext
+from support.mailbox import Mailbox, a_mail_server
+from support.messaging import (
+    ADA,
+    a_lane,
+    arrived,
+    bought_by,
+    forget_all,
+    guests,
+    message,
+    send_mail,
+    states,
+)
+from support.people import Person
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def box(client: httpx.AsyncClient) -> AsyncIterator[Mailbox]:
+    await forget_all()
+    async with a_mail_server() as running:
+        yield running
+    await forget_all()
+
+
+async def claimed_by_nobody(event: Json) -> None:
+    """As a process leaves it that was killed while it sent."""
+    now, sending = ext("clock").now(), ext("notifications.sending")
+    found = await message(event["id"])
+    async with ext("crud").transaction() as tx:
+        assert await ext("notifications.crud").claim(tx, found["id"], now, now + sending.LEASE)
+
+
+async def test_i9_what_a_killed_sender_leaves_is_sent_by_the_next_one(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    event = await bought_by(client, organiser, ADA)
+    await claimed_by_nobody(event)
+    early = await send_mail(seconds=30)
+    assert early.sent == 0
+    left_s = (early.next_at - ext("clock").now()).total_seconds()
+    assert 50 < left_s <= 60
+    assert (await send_mail(seconds=61)).sent == 1
+    sent = await message(event["id"])
+    assert (sent["state"], sent["attempts"]) == ("sent", 2)
+    assert [caught.message_id for caught in box.messages] == [sent["message_id"]]
+
+
+async def two_workers(box: Mailbox) -> int:
+    """Passes of two processes at once; how many messages arrived."""
+    box.delay_s = 0.02
+    lanes = [a_lane(), a_lane()]
+    now = ext("clock").now()
+    await asyncio.gather(*(lane.send_due(now) for lane in lanes))
+    for lane in lanes:
+        await lane.close()
+    return len(box.messages)
+
+
+async def test_i9_of_two_workers_one_sends_each_message(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    event = await bought_by(client, organiser, *guests(8))
+    assert await two_workers(box) == 8
+    assert arrived(box) == guests(8)
+    assert await states(event["id"]) == ["sent"] * 8
+
+
+async def test_i9_control_without_the_claim_two_workers_send_twice(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = ext("notifications.crud").CLAIM
+    guard = claim[claim.index("AND state IN") : claim.index("RETURNING")]
+    monkeypatch.setattr(ext("notifications.crud"), "CLAIM", claim.replace(guard, ""))
+    await bought_by(client, organiser, *guests(8))
+    assert await two_workers(box) > 8
+
+
+async def test_i9_what_was_sent_is_noted_although_the_host_stops(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    box.delay_s = 0.3
+    event = await bought_by(client, organiser, *guests(2))
+    lane = a_lane()
+    task = asyncio.ensure_future(lane.send_due(ext("clock").now()))
+    await box.wait(1)
+    task.cancel()
+    assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], BaseException)
+    assert await states(event["id"]) == ["queued", "sent"]
+    assert (await send_mail(lane)).sent == 1
+    await lane.close()
+    assert arrived(box) == guests(2)
+
+
+@pytest.mark.parametrize("is_renewed", [True, False])
+async def test_i9_a_message_that_takes_long_is_not_taken_for_abandoned(
+    client: httpx.AsyncClient,
+    organiser: Person,
+    box: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    is_renewed: bool,
+) -> None:
+    """Control: without a new lease the next worker sends it as well."""
+    sending = ext("notifications.sending")
+    monkeypatch.setattr(sending, "LEASE", timedelta(seconds=0.6))
+    monkeypatch.setattr(sending, "_RENEW_S", 0.1 if is_renewed else 100.0)
+    await bought_by(client, organiser, ADA)
+    box.delay_s = 1.5
+    first = asyncio.ensure_future(send_mail())
+    await eventually(lambda: _tried(box))
+    # Late enough that the first is done before the lease of the second one ends.
+    await asyncio.sleep(1.2)
+    second = await send_mail()
+    assert ((await first).sent, second.sent) == ((1, 0) if is_renewed else (0, 1))
+    assert len(box.messages) == (1 if is_renewed else 2)
+
+
+async def _tried(box: Mailbox) -> list[str]:
+    return box.tried

@@ -1,0 +1,213 @@
+"""I8, who signs: slow, failing and stopped signers, and two processes at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from support.builders import Json
+from support.host import ext
+from support.listings import (
+    a_listed_event,
+    a_shop,
+    document,
+    forgotten_afterwards,
+    now,
+    published,
+    seconds,
+    sell,
+    sign,
+    sold,
+    times,
+    watch_versions,
+)
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def alone(app: object) -> AsyncIterator[None]:
+    async with forgotten_afterwards():
+        yield
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def event(client: httpx.AsyncClient, alone: None) -> Json:
+    """An event with 500 seats whose organiser has relays and a key; nothing is signed yet."""
+    return await a_listed_event(client, await a_shop(), amount_tickets=500)
+
+
+@pytest.fixture
+def versions(monkeypatch: pytest.MonkeyPatch) -> list[Json]:
+    return watch_versions(monkeypatch)
+
+
+class Slowly:
+    """A signer that first lets others do something; it is a double at the edge to remote ones."""
+
+    def __init__(self, signer: Any, first: Any) -> None:
+        self._signer, self._first = signer, first
+        self.pubkey = signer.pubkey
+
+    async def sign(self, unsigned: Any) -> str:
+        await self._first()
+        return str(await self._signer.sign(unsigned))
+
+
+def before_signing(monkeypatch: pytest.MonkeyPatch, first: Any, wallet: str | None = None) -> None:
+    """Whoever signs (for this wallet) waits for `first()`, outside of every transaction."""
+    module = ext("nostr.versions")
+    open_signer = ext("nostr.keys").open_signer
+
+    async def opened(key: Any) -> Any:
+        signer = await open_signer(key)
+        return signer if wallet not in (None, key.wallet) else Slowly(signer, first)
+
+    monkeypatch.setattr(module, "open_signer", opened)
+
+
+async def test_i8_a_sale_while_signing_is_in_the_next_version(
+    event: Json, versions: list[Json], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sells() -> None:
+        if not versions:
+            await sell(event["id"])
+
+    before_signing(monkeypatch, sells)
+    at = now()
+    await sign(at)
+    found = await document(event["id"])
+    assert found["signed_rev"] < found["rev"]
+    await sign(at + seconds(2))
+    assert [sold(version) for version in versions] == [0, 1]
+
+
+async def two_workers(event: Json, monkeypatch: pytest.MonkeyPatch) -> list[Json]:
+    """Two signers read the same state, and both have signed before either stores."""
+    both = []
+    arrived = asyncio.Event()
+
+    async def meet() -> None:
+        both.append(1)
+        if len(both) % 2 == 0:
+            arrived.set()
+        await asyncio.wait_for(arrived.wait(), 5)
+
+    await sign(now())
+    stored = watch_versions(monkeypatch)
+    before_signing(monkeypatch, meet)
+    for number in range(3):
+        arrived.clear()
+        await sell(event["id"])
+        at = now() + seconds(100 * (number + 1))
+        await asyncio.gather(sign(at), sign(at + seconds(number)))
+    return stored
+
+
+async def settled(event: Json) -> None:
+    """Nothing else of its organiser is due."""
+    for later in (0, 3, 6):
+        await sign(now() - seconds(30 - later))
+
+
+async def test_i8_two_processes_never_store_two_versions_of_one_change(
+    event: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await settled(event)
+    stored = await two_workers(event, monkeypatch)
+    assert [sold(version) for version in stored] == [1, 2, 3]
+    assert times(stored) == sorted(set(times(stored)))
+
+
+async def test_i8_control_without_the_guard_two_processes_store_both(
+    event: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await settled(event)
+    crud = ext("nostr.crud_documents")
+    guard = " AND created_at = :was AND created_at < :created_at"
+    assert guard in crud.SAVE_SIGNED
+    unguarded = crud.SAVE_SIGNED.replace(guard, " AND :was >= 0")
+    monkeypatch.setattr(crud, "SAVE_SIGNED", unguarded)
+    stored = await two_workers(event, monkeypatch)
+    assert len(stored) == 6
+    assert len(set(times(stored))) < 6, "Two versions of one time: the trap of replaceable events."
+
+
+async def test_i8_a_signer_that_fails_waits_longer_each_time_and_harms_no_other(
+    client: httpx.AsyncClient, event: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await a_listed_event(client, await a_shop())
+    failed = ext("nostr.models").SignerFailed
+    wallet = (await document(event["id"]))["wallet"]
+    is_back = False
+
+    async def fails() -> None:
+        if not is_back:
+            raise failed("offline", "The signer does not answer.")
+
+    before_signing(monkeypatch, fails, wallet)
+    at, waits = now(), []
+    await sign(at)
+    assert await published(other["id"])
+    for _ in range(9):
+        found = await document(event["id"])
+        assert (found["event_json"], found["problem"]) == (None, "offline")
+        due = ext("clock").from_ms(found["not_before"])
+        waits.append((due - at).total_seconds())
+        at = due
+        await sign(at)
+    assert waits == [5, 10, 20, 40, 80, 160, 320, 600, 600]
+    is_back = True
+    found = await document(event["id"])
+    await sign(ext("clock").from_ms(found["not_before"]))
+    found = await document(event["id"])
+    assert (found["problem"], found["attempts"]) == (None, 0)
+    assert sold(await published(event["id"])) == 0
+
+
+async def test_i8_a_slow_signer_keeps_nobody_else_waiting(
+    client: httpx.AsyncClient, event: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await a_listed_event(client, await a_shop())
+    answers = asyncio.Event()
+    wallet = (await document(event["id"]))["wallet"]
+    before_signing(monkeypatch, answers.wait, wallet)
+    modules = ext("nostr.signing"), ext("nostr.versions")
+    async with modules[0].Signing(modules[1].Pace(patience_s=0.05)) as signing:
+        at = now()
+        done = await signing.sign_due(at)
+        assert (done.signed, done.waiting) == (1, 1)
+        await sell(other["id"], 3)
+        done = await signing.sign_due(at + seconds(2))
+        assert sold(await published(other["id"])) == 3
+        assert done.next_at is None or done.next_at > at, "It would look again and again."
+        answers.set()
+        await signing.sign_due(at + seconds(3))
+        assert sold(await published(event["id"])) == 0
+
+
+async def test_i8_stopped_while_a_signer_is_asked_nothing_is_lost_and_nobody_is_left(
+    event: Json, versions: list[Json], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sign(now())
+    await sell(event["id"])
+    asked = asyncio.Event()
+
+    async def never() -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        before_signing(patched, never)
+        before = asyncio.all_tasks()
+        task = asyncio.ensure_future(sign(now() + seconds(5)))
+        await asyncio.wait_for(asked.wait(), 5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert asyncio.all_tasks() <= before
+    assert len(versions) == 1
+    await sign(now() + seconds(6))
+    assert sold(versions[-1]) == 1 and times(versions) == sorted(set(times(versions)))
