@@ -12,7 +12,7 @@ from support.background import background
 from support.crash_door import DOOR
 from support.crash_scenarios import CONTROLS, HERE
 
-pytestmark = pytest.mark.timeout(1800 if host.every_await() else 180)
+pytestmark = pytest.mark.timeout(1800 if host.every_await() else 300)
 
 # Fewer awaits would mean that the scenario does not reach the database.
 LEAST_STEPS = 5

@@ -33,7 +33,7 @@ class CrashRun:
 
     def report(self) -> dict[str, Any]:
         if self._report is None:
-            timeout_s = PATIENCE_S if host.every_await() else 170.0
+            timeout_s = PATIENCE_S if host.every_await() else 280.0
             said, complaints = self._process.communicate(timeout=timeout_s)
             if self._process.returncode != 0:
                 raise RuntimeError(f"The crash driver failed:\n{complaints[-4000:]}")

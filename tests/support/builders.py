@@ -92,7 +92,7 @@ async def settled(order_id: str) -> str:
     return str(await eventually(status))
 
 
-async def eventually(look: Callable[[], Awaitable[object]], timeout_s: float = 8.0) -> object:
+async def eventually(look: Callable[[], Awaitable[object]], timeout_s: float = 20.0) -> object:
     """The first true answer of `look`; fails when there is none in time."""
     give_up = time.monotonic() + timeout_s
     while True:
