@@ -1,7 +1,5 @@
 """Run the tests once per database engine, side by side, and measure their coverage.
 
-Those in the browser wait more than they work, so they are a run of their own beside the others.
-
 Usage: engines.py ENGINE... [-- PYTEST ARGUMENTS]. With arguments only a part of the tests runs,
 so coverage is shown, but the limit is not demanded.
 """
@@ -28,29 +26,26 @@ INTERRUPTED = 130
 STOP_SECONDS = 10.0
 
 
-BROWSER = "tests/browser"
-
-
 @dataclass
 class Run:
     """One pytest process; its output goes to `log`, so that two of them stay readable."""
 
-    name: str
+    engine: str
     process: subprocess.Popen[bytes]
     log: Path
     coverage: Path
 
 
-def start(name: str, engine: str, arguments: list[str], shared: bool) -> Run:
-    """Begin some tests on one engine.
+def start(engine: str, arguments: list[str], shared: bool) -> Run:
+    """Begin the tests on one engine.
 
     :param shared: another engine runs as well, so tests that do not care run on one of them.
     """
-    log, coverage = BUILD / f"{name}.log", BUILD / f"coverage.{name}.json"
+    log, coverage = BUILD / f"{engine}.log", BUILD / f"coverage.{engine}.json"
     # Tests change the working directory, so every path is absolute.
     command = [
         *(sys.executable, str(ROOT / "dev" / "measured.py"), str(coverage)),
-        *("-o", f"cache_dir={BUILD / f'cache-{name}'}"),
+        *("-o", f"cache_dir={BUILD / f'cache-{engine}'}"),
         *arguments,
     ]
     environment = os.environ | {
@@ -67,20 +62,12 @@ def start(name: str, engine: str, arguments: list[str], shared: bool) -> Run:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    return Run(name, process, log, coverage)
-
-
-def parts(engines: list[str], arguments: list[str]) -> list[tuple[str, str, list[str]]]:
-    """What runs side by side: a name, its engine, and what goes to pytest."""
-    if len(engines) == 1 or arguments:
-        return [(engine, engine, arguments) for engine in engines]
-    rest = [(engine, engine, [f"--ignore={BROWSER}"]) for engine in engines]
-    return [("browser", "sqlite", [BROWSER]), *rest]
+    return Run(engine, process, log, coverage)
 
 
 def follow(run: Run) -> None:
     """Print a run's output from its start until it ends."""
-    print(f"\n######## {run.name} ########", flush=True)
+    print(f"\n######## {run.engine} ########", flush=True)
     with run.log.open("rb") as log:
         while True:
             ended = run.process.poll() is not None
@@ -159,8 +146,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, on_terminate)
     runs: list[Run] = []
     try:
-        for name, engine, more in parts(engines, arguments):
-            runs.append(start(name, engine, more, shared=len(engines) > 1))
+        for engine in engines:
+            runs.append(start(engine, arguments, shared=len(engines) > 1))
         for run in runs:
             follow(run)
     except (KeyboardInterrupt, Terminated) as reason:
@@ -169,7 +156,7 @@ def main() -> int:
     covered = report_coverage(runs, whole=len(engines) > 1 and not arguments)
     print("\n######## result ########")
     for run in runs:
-        print(f"{run.name}: {closing_line(run)}")
+        print(f"{run.engine}: {closing_line(run)}")
     return next((run.process.returncode for run in runs if run.process.returncode), covered)
 
 
