@@ -125,10 +125,6 @@ class TooManyScanners(TicketingError):
     code = "too_many_scanners"
 
 
-class TooManyTries(TicketingError):
-    status, code = HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries"
-
-
 class StaleVersion(TicketingError):
     status, code = HTTPStatus.CONFLICT, "stale_version"
 

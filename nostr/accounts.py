@@ -84,7 +84,7 @@ def _seen(stored: Stored, key: Key | None, settings: InstanceSettings) -> View:
 async def change_account(wallet: str, body: NostrSettingsBody, moment: datetime) -> View:
     """Store what is given; the rest keeps its value. A key is tried first.
 
-    Raises InvalidInput, StaleVersion, SignerUnusable, TooManyTries.
+    Raises InvalidInput, StaleVersion, SignerUnusable, TooManyRequests.
     """
     async with reading() as tx:
         before = await _view(tx, wallet)
@@ -156,7 +156,7 @@ async def _take_key(
 async def _try_key(wallet: str, body: KeyBody, key: Key | None) -> keys.NewKey | None:
     """None: the key that signs already is meant. What has not the form of a key counts as no try.
 
-    Raises InvalidInput, SignerUnusable, TooManyTries.
+    Raises InvalidInput, SignerUnusable, TooManyRequests.
     """
     if body.mode is KeyMode.GENERATED:
         if key is not None and key.mode is KeyMode.GENERATED and key.problem is None:

@@ -51,7 +51,7 @@ _REFUSALS = {
     403: "`forbidden`: an invoice key.",
     404: "`not_found`: a key of no wallet.",
     409: "`stale_version`: changed by somebody else meanwhile.",
-    429: "`too_many_tries`: of a remote signer, or of changing the key.",
+    429: "`too_many_requests`: of a remote signer, or of changing the key.",
 }
 READ: Responses = {200: {"model": NostrSettings}}
 CHANGED: Responses = {

@@ -63,7 +63,7 @@ class KeyBody(Body, extra=Extra.forbid):
 
 class NostrSettingsBody(Body, extra=Extra.forbid):
     """Any subset. Errors: 400 `invalid_input`, `signer_offline`, `signer_denied`,
-    `signer_broken`; 409 `stale_version`; 429 `too_many_tries`."""
+    `signer_broken`; 409 `stale_version`; 429 `too_many_requests`."""
 
     relays: list[StrictStr] | None = Field(
         None,

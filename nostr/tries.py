@@ -1,13 +1,11 @@
 """A bound on how often an organiser changes keys, and makes this host talk to a signer."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..errors import TooManyTries
-
-_MOST_REMEMBERED = 10_000
+from ..errors import TooManyRequests
+from ..throttle import Limit
 
 
 class Tries:
@@ -20,23 +18,17 @@ class Tries:
         at_once: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._per_wallet, self._within_s, self._at_once = per_wallet, within_s, at_once
+        self._limit = Limit(per_wallet, within_s)
+        self._at_once = at_once
         self._clock = clock
-        self._made: dict[str, deque[float]] = {}
         self._running = 0
 
     @contextmanager
     def one(self, wallet: str) -> Iterator[None]:
-        """A try. Raises TooManyTries."""
-        now = self._clock()
-        made = self._made.setdefault(wallet, deque())
-        while made and made[0] <= now - self._within_s:
-            made.popleft()
-        if len(made) >= self._per_wallet or self._running >= self._at_once:
-            raise TooManyTries("That was tried too often. Please try again in some minutes.")
-        if len(self._made) > _MOST_REMEMBERED:
-            self._made = {wallet: made}
-        made.append(now)
+        """A try. Raises TooManyRequests."""
+        if self._running >= self._at_once:
+            raise TooManyRequests("Too many signers are being talked to. Please try again soon.")
+        self._limit.take(wallet, self._clock())
         self._running += 1
         try:
             yield

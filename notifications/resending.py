@@ -11,11 +11,11 @@ from ..models import TicketStatus
 from ..orders import endings as orders
 from ..orders import services as order_services
 from ..orders.models import Order
+from ..throttle import Limit
 from ..tickets import services as tickets
 from ..tickets.models import Ticket
 from . import crud, crud_dms, hints, recipients
 from .email import is_configured
-from .limits import Limit
 from .models import Channel, Kind, Message, State
 from .recipients import To
 from .rows import About, message_row, new_message_id

@@ -1,6 +1,8 @@
 """How often an address may ask whether a code is valid: guessing must not pay.
 
-In this process's memory and of bounded size; a restart forgives.
+Not a `throttle.Limit`: who checks a basket gets a try back every few seconds, all within one
+network share theirs, and an answer, not a refusal, tells of it. In this process's memory and of
+bounded size; a restart forgives.
 """
 
 import ipaddress

@@ -36,7 +36,7 @@ SENT = {"attempted": True, "sent": True, "error": None}
 @pytest_asyncio.fixture(loop_scope="session")
 async def box(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Mailbox]:
     monkeypatch.setattr(ext("notifications.outcomes"), "_ANSWER_WITHIN_S", 0.3)
-    of_a_day = ext("notifications.limits").Limit(10, 86_400.0)
+    of_a_day = ext("throttle").Limit(10, 86_400.0)
     monkeypatch.setattr(ext("notifications.resending"), "_TO_ONE_ADDRESS", of_a_day)
     await forget_all()
     async with a_mail_server() as running:
@@ -164,7 +164,7 @@ async def test_a_buyer_does_not_read_what_the_mail_server_said(
 async def test_the_limit_forgets_after_an_hour_and_whom_it_has_not_seen_for_long(
     client: httpx.AsyncClient,
 ) -> None:
-    limit = ext("notifications.limits").Limit(2, 3600.0, most=3)
+    limit = ext("throttle").Limit(2, 3600.0, most=3)
     refusal = ext("errors").TooManyRequests
     limit.take("a", 0.0)
     limit.take("a", 1800.0)

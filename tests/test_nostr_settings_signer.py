@@ -76,7 +76,7 @@ async def test_a_signer_is_not_tried_without_end(
     bound = tries.Tries(per_wallet=2, within_s=60, at_once=5, clock=lambda: now[0])
     monkeypatch.setattr(ext("nostr.accounts"), "key_tries", bound)
     body = {"mode": "bunker", "uri": f"bunker://{'ab' * 32}?relay=wss://127.0.0.1:1"}
-    for expected in ("signer_offline", "signer_offline", "too_many_tries"):
+    for expected in ("signer_offline", "signer_offline", "too_many_requests"):
         answer = await put(client, seller, key=body)
         assert assert_refused(answer, 400, 429) == expected
     now[0] = 61.0
@@ -84,7 +84,7 @@ async def test_a_signer_is_not_tried_without_end(
 
 
 async def test_only_so_many_signers_are_talked_to_at_once(app: FastAPI) -> None:
-    tries, refused = ext("nostr.tries"), ext("errors").TooManyTries
+    tries, refused = ext("nostr.tries"), ext("errors").TooManyRequests
     bound = tries.Tries(per_wallet=9, within_s=60, at_once=2)
     with bound.one("a"), bound.one("b"):
         with pytest.raises(refused), bound.one("c"):
@@ -109,7 +109,7 @@ async def test_a_key_is_not_changed_without_end(
     await changed(client, seller, key={"mode": "generated"})
     async with nothing_written():
         answer = await put(client, seller, key=own_key())
-        assert assert_refused(answer, 429) == "too_many_tries"
+        assert assert_refused(answer, 429) == "too_many_requests"
     assert len(await key_rows(seller)) == 2
     now[0] = 61.0
     await changed(client, seller, key=own_key())

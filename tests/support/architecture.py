@@ -13,7 +13,7 @@ from pathlib import Path
 # Low to high; what shares a floor may not import its neighbours.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("actors", "errors", "clock", "hints"),
-    ("models",),
+    ("models", "throttle"),
     ("settings_fields",),
     ("crud",),
     ("settings", "web"),

@@ -1,11 +1,11 @@
-"""How often somebody may ask for messages: a stranger's letter box is nobody's toy.
+"""How often somebody may ask for what costs others something.
 
 In this process's memory and of bounded size; a restart forgives.
 """
 
 from collections import OrderedDict, deque
 
-from ..errors import TooManyRequests
+from .errors import TooManyRequests
 
 # A name with its times takes some 500 bytes here.
 _MOST_NAMES = 10_000
@@ -35,4 +35,4 @@ class Limit:
         if len(self._taken) > self._most:
             self._taken.popitem(last=False)
         if len(taken) >= self._times:
-            raise TooManyRequests("This was sent often enough for now. Please try again later.")
+            raise TooManyRequests("That was asked for often enough. Please try again later.")
