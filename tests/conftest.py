@@ -212,8 +212,8 @@ async def roomy_settings() -> None:
 
 
 def work_only_when_told() -> None:
-    """Passes over refunds, messages and listings are made by the tests; real hosts of their own
-    make them unasked."""
+    """Passes over payments, refunds, messages and listings are made by the tests; real hosts of
+    their own make them unasked."""
     from lnbits.task_manager import task_manager
 
     tasks: Any = host.ext("tasks")
@@ -221,7 +221,7 @@ def work_only_when_told() -> None:
     async def rest() -> None:
         await asyncio.Event().wait()
 
-    for name in tasks.LOOPS.keys() - {tasks.SWEEP_TASK, tasks.NUDGE_TASK}:
+    for name in tasks.LOOPS.keys() - {tasks.NUDGE_TASK}:
         # Also for the tests that start the extension again.
         tasks.LOOPS[name] = rest
         task = task_manager.get_task(name)

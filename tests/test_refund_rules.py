@@ -5,62 +5,37 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
+import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support import builders
 from support.host import ext
+from support.people import Person
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _booted(app: object) -> None:
-    """The modules exist once the host has loaded them."""
+_EVENTS: dict[str, Any] = {}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def _booted(client: httpx.AsyncClient, organiser: Person) -> None:
+    """A real event, which `an_event` varies."""
+    made = await builders.an_event(
+        client, organiser, event_start_date="2030-03-31", event_end_date="2030-03-31"
+    )
+    _EVENTS["real"] = (await ext("catalog.services").require_listing(made["id"])).event
 
 
 def an_event(starts_at: datetime | None, zone: str, tiers: list[tuple[int, int]] | None) -> Any:
-    models = ext("catalog.models")
-    row: dict[str, Any] = dict.fromkeys(
-        ("info", "name", "wallet", "id", "currency", "fiat_currency", "closing_date"), ""
-    )
-    row |= {
-        "event_start_date": "2030-03-31",
-        "event_end_date": "2030-03-31",
-        "price_per_ticket": 1.0,
-        "allow_fiat": False,
-        "banner": None,
-        "status": "published",
-        "capacity": None,
-        "held": 0,
-        "sold": 0,
-        "version": 1,
-        "time": None,
-        "extra": None,
-        "timezone": zone,
-        "starts_at": None,
-        "ends_at": None,
-        "buyer_can_cancel": True,
-        "refund_tiers": None,
-        "min_tickets": None,
-        "min_decided_at": None,
-        "cancelled_at": None,
-        "refunds_booked_at": None,
-        "event_type": "other",
-        "location": None,
-        "is_online": False,
-        "max_per_buyer": None,
-        "login_required": False,
-        "entry": "once",
-        "listed": False,
-        "nostr_publish": False,
-        "metadata": None,
-    }
-    event = models.Event.from_row(row)
-    changes: dict[str, Any] = {"starts_at": starts_at}
+    changes: dict[str, Any] = {"starts_at": starts_at, "timezone": zone}
     if tiers is not None:
-        changes["refund_tiers"] = tuple(models.RefundTier(*tier) for tier in tiers)
-    return replace(event, **changes)
+        kind = ext("catalog.models").RefundTier
+        changes["refund_tiers"] = tuple(kind(*tier) for tier in tiers)
+    return replace(_EVENTS["real"], **changes)
 
 
 def berlin(text: str) -> datetime:

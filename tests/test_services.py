@@ -1,11 +1,13 @@
 """What HTTP alone does not reach: refusals decided after the fact, transactions, start and stop."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
+from fastapi import FastAPI
 
 from support.builders import (
     API,
@@ -181,6 +183,25 @@ async def test_requests_wait_for_the_start_and_are_told_when_it_takes_long(
     assert (await waiting).status_code == 200
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def sweeps_at_start(app: FastAPI) -> AsyncIterator[None]:
+    """As on a real host; the other tests look at payments themselves."""
+    from lnbits.task_manager import task_manager
+
+    tasks, package = ext("tasks"), ext("")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(tasks.LOOPS, tasks.SWEEP_TASK, tasks.keep_sweeping)
+        yield
+    package.events_stop()
+    package.events_start()
+
+    async def is_back() -> bool:
+        return task_manager.get_task(f"{tasks.LISTENER}_invoice_listener") is not None
+
+    await eventually(is_back)
+
+
+@pytest.mark.usefixtures("sweeps_at_start")
 async def test_switching_off_and_on_again_goes_on_selling(
     client: httpx.AsyncClient, organiser: Person, buyer: Person
 ) -> None:
