@@ -121,7 +121,8 @@ def _relay(known: _Known, url: str) -> dict[str, Any]:
         "state": _state(known.document, lane, relay_fails),
         "refusal": lane.refusal.value if lane and lane.refusal else None,
         "acked_created_at": lane.acked_created_at or None if lane else None,
-        "attempts": (lane.attempts if lane else 0) + (state["failures"] if state else 0),
+        # One try in vain may count in both.
+        "attempts": max(lane.attempts if lane else 0, state["failures"] if state else 0),
         "last_error": error,
         "next_try_at": iso(_next_try_at(known.document, lane, state)),
         "foreign_created_at": lane.foreign_created_at if lane else None,

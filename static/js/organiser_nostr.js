@@ -25,6 +25,14 @@
     'A relay says that the event is of a wrong time. Please have the clock of this server checked.'
   const UNKNOWN = 'The event cannot be signed at present. It is tried again.'
 
+  // Why what is under an earlier key is still there.
+  const OLD_KEY = {
+    offline: 'The signer it was published with does not answer. Until it does, apps may go on showing what stood there.',
+    denied: 'The signer it was published with said no. Allow it to sign kind 5, so that apps stop showing what stood there.',
+    broken: 'The key it was published with cannot be used any more. Apps may go on showing what stood there.'
+  }
+  const UNKNOWN_OLD = 'It cannot be signed at present. It is tried again.'
+
   // Nostr counts in seconds.
   const ofSeconds = at => (at ? moment(new Date(at * 1000).toISOString()) : '')
 
@@ -58,6 +66,18 @@
         const {problem, relays} = this.listing
         if (problem) return PROBLEMS[problem] ?? UNKNOWN
         return relays.some(({refusal}) => refusal === 'clock') ? WRONG_CLOCK : ''
+      },
+      // What was published under another key is deleted by that key alone.
+      leaving() {
+        const waiting = this.listing.deletions_pending
+        if (!waiting.length) return ''
+        const what =
+          waiting.length === 1
+            ? 'An older address of this event waits'
+            : `${waiting.length} older addresses of this event wait`
+        const [{problem}] = waiting
+        const why = problem ? (OLD_KEY[problem] ?? UNKNOWN_OLD) : 'This takes a moment.'
+        return `${what} to be deleted. ${why}`
       },
       version() {
         const {signed_revision: signed, revision, created_at: at} = this.listing

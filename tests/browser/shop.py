@@ -1,6 +1,8 @@
 """A running LNbits with an organiser and a buyer, for tests that look through a browser."""
 
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -147,6 +149,23 @@ class Shop:
         url = "/admin/api/v1/settings"
         _ok(self.client.patch(url, json=names, headers=self.admin))
         self.set(mail_security="none" if port else "auto")
+
+    def nostr(self, **settings: object) -> dict[str, Any]:
+        """Nostr settings of the organiser's wallet."""
+        url = f"{API}/nostr/settings"
+        return _ok(self.client.put(url, json=settings, headers=self.organiser.headers))
+
+    def listing(self, event_id: str) -> dict[str, Any]:
+        """Its state on Nostr."""
+        url = f"{API}/events/{event_id}/nostr"
+        return _ok(self.client.get(url, headers=self.organiser.headers))
+
+    def lose_key(self, pubkey: str) -> None:
+        """As after a restored database whose secret is another one."""
+        file = self.host.root / "data" / "ext_events.sqlite3"
+        with closing(sqlite3.connect(file, timeout=10)) as database, database:
+            lost = "UPDATE nostr_keys SET secret = 'lost' WHERE pubkey = ?"
+            assert database.execute(lost, [pubkey]).rowcount == 1
 
     def events(self) -> list[dict[str, Any]]:
         """As their organiser reads them."""
