@@ -100,11 +100,6 @@ def _values(telling: Telling) -> dict[str, str]:
     return values | ({"link": link} if link else {})
 
 
-def _order_links(telling: Telling) -> Content:
-    found = _base(telling, "links", telling.words.say("links_intro"))
-    return replace(found, tickets=parts.tickets(telling), sums=parts.sums(telling))
-
-
 def _event_changed(telling: Telling) -> Content:
     found = _base(telling, "changed", telling.said("changed_intro"))
     changes = parts.changes(telling)
@@ -190,7 +185,6 @@ def _refund_paid(telling: Telling) -> Content:
 _KINDS: Mapping[Kind, Callable[[Telling], Content]] = {
     Kind.ORDER_CONFIRMED: _order_confirmed,
     Kind.TICKET: _ticket,
-    Kind.ORDER_LINKS: _order_links,
     Kind.EVENT_CHANGED: _event_changed,
     Kind.EVENT_CANCELLED: _event_cancelled,
     Kind.REFUND_DUE: _refund_due,

@@ -13,7 +13,7 @@ from .models import Channel, Kind
 # What somebody may stand at a door without comes first, then what changes plans or money, and
 # letters to many keep nobody's ticket waiting.
 RANKS = {
-    **dict.fromkeys((Kind.ORDER_CONFIRMED, Kind.TICKET, Kind.ORDER_LINKS), 0),
+    **dict.fromkeys((Kind.ORDER_CONFIRMED, Kind.TICKET), 0),
     **dict.fromkeys((Kind.REFUND_DUE, Kind.REFUND_PAID, Kind.LATE_PAYMENT), 1),
     **dict.fromkeys((Kind.EVENT_CANCELLED, Kind.EVENT_CHANGED), 1),
     **dict.fromkeys((Kind.REMINDER, Kind.ANNOUNCEMENT), 2),
@@ -84,4 +84,13 @@ async def delete_sent(tx: Tx, before: datetime, limit: int) -> int:
         "DELETE FROM events.messages WHERE id IN (SELECT id FROM events.messages"
         " WHERE state = 'sent' AND sent_at < :before ORDER BY sent_at LIMIT :limit)",
         {"before": to_ms(before), "limit": limit},
+    )
+
+
+async def give_up_mail(tx: Tx, before: datetime, code: str, error: str) -> int:
+    """Mail that was due before then, and that nobody tried to send since; returns how many."""
+    return await tx.execute(
+        "UPDATE events.messages SET state = 'failed', error_code = :code, last_error = :error"
+        " WHERE channel = 'mail' AND state = 'queued' AND next_try_at < :before",
+        {"before": to_ms(before), "code": code, "error": error},
     )

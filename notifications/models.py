@@ -20,7 +20,6 @@ class Kind(str, Enum):
 
     ORDER_CONFIRMED = "order_confirmed"
     TICKET = "ticket"
-    ORDER_LINKS = "order_links"
     EVENT_CHANGED = "event_changed"
     EVENT_CANCELLED = "event_cancelled"
     REFUND_DUE = "refund_due"

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from ..crud import transaction
-from . import crud_waiting
+from . import crud_due
 
 LONGEST = timedelta(days=7)
 NO_SERVER = (
@@ -16,4 +16,4 @@ async def give_up(now: datetime) -> int:
     """Only where there is no mail server: mail that has waited for one for too long will not be
     sent by itself any more. Returns how many."""
     async with transaction() as tx:
-        return await crud_waiting.give_up_since(tx, now - LONGEST, *NO_SERVER)
+        return await crud_due.give_up_mail(tx, now - LONGEST, *NO_SERVER)

@@ -65,9 +65,6 @@ WORDS = Words(
         "ticket_heading": "Ihr Ticket: {event}",
         "ticket_intro": "Für Sie wurde ein Ticket bestellt: {event}. Hier ist es.",
         "ticket_again": "Hier ist ein Ticket Ihrer Bestellung für „{event}“.",
-        "links_subject": "Ihre Bestellung: {event}",
-        "links_heading": "Ihre Bestellung: {event}",
-        "links_intro": "Hier finden Sie noch einmal die Seiten Ihrer Bestellung und der Tickets.",
         "keep": "Zeigen Sie den Code am Einlass vor, auf dem Bildschirm oder ausgedruckt. Wer ihn"
         " zuerst zeigt, kommt hinein; geben Sie ihn deshalb nicht weiter.",
         "keep_addon": "Ein Zusatzartikel berechtigt nicht zum Eintritt. Zeigen Sie seinen Code"

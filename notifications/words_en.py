@@ -62,9 +62,6 @@ WORDS = Words(
         "ticket_heading": "Your ticket for {event}",
         "ticket_intro": "A ticket for {event} was ordered for you. Here it is.",
         "ticket_again": "Here is a ticket of your order for {event}.",
-        "links_subject": "Your order for {event}",
-        "links_heading": "Your order for {event}",
-        "links_intro": "Here are the pages of your order and its tickets again.",
         "keep": "Show the code at the door, on a screen or on paper. Whoever shows it first gets"
         " in, so keep it to yourself.",
         "keep_addon": "An add-on does not open the door: show its code where you get what you"

@@ -64,9 +64,6 @@ WORDS = Words(
         "ticket_heading": "Su entrada para {event}",
         "ticket_intro": "Alguien ha pedido para usted una entrada para {event}. Aquí la tiene.",
         "ticket_again": "Aquí tiene una entrada de su pedido para «{event}».",
-        "links_subject": "Su pedido para {event}",
-        "links_heading": "Su pedido para {event}",
-        "links_intro": "Aquí tiene de nuevo las páginas de su pedido y de sus entradas.",
         "keep": "Muestre el código en la puerta, en la pantalla o impreso. Entra quien lo muestre"
         " primero, así que no lo comparta.",
         "keep_addon": "Un complemento no da derecho a entrar: muestre su código donde recoja lo"

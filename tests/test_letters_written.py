@@ -59,7 +59,7 @@ def links_of(kind: str) -> set[str]:
     if kind == "ticket":
         return {EVENT_PAGE, TICKET_PAGES[0]}
     found = {EVENT_PAGE, ORDER_PAGE}
-    if kind in ("order_confirmed", "order_links", "reminder"):
+    if kind in ("order_confirmed", "reminder"):
         found |= set(TICKET_PAGES)
     return found | ({CLAIM_PAGE} if kind in ("refund_due", "late_payment") else set())
 

@@ -64,7 +64,7 @@ async def test_tickets_go_before_changes_and_those_before_letters_to_many(box: M
     ranks = [
         ("announcement", "reminder"),
         ("event_changed", "event_cancelled", "late_payment", "refund_paid", "refund_due"),
-        ("order_links", "ticket", "order_confirmed"),
+        ("ticket", "order_confirmed"),
     ]
     kinds = [kind for group in ranks for kind in group]
     assert set(kinds) == {kind.value for kind in ext("notifications.models").Kind}

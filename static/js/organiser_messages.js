@@ -19,7 +19,6 @@
   const KINDS = {
     order_confirmed: 'Order confirmed',
     ticket: 'Ticket',
-    order_links: 'Links of orders',
     event_changed: 'New time or place',
     event_cancelled: 'Event cancelled',
     refund_due: 'Refund',

@@ -10,7 +10,7 @@ from support.host import ext
 BASE = "https://tickets.example.org"
 START = datetime(2030, 5, 3, 18, 0, tzinfo=timezone.utc)
 KINDS = (
-    *("order_confirmed", "ticket", "order_links", "event_changed", "event_cancelled"),
+    *("order_confirmed", "ticket", "event_changed", "event_cancelled"),
     *("refund_due", "refund_paid", "late_payment", "reminder", "announcement"),
 )
 REASONS = (
