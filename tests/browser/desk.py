@@ -53,15 +53,20 @@ class Desk:
         self._contexts.append(self.watch.over(opened))
         return opened
 
-    async def page(self, path: str = "", **options: Any) -> Page:
-        """A page of the shop, by its path; `java_script_enabled=False` and the like are options."""
+    async def page(self, path: str = "", own_clock: bool = False, **options: Any) -> Page:
+        """A page of the shop, by its path; `java_script_enabled=False` and the like are options.
+
+        :param own_clock: `page.clock` moves its timers on, so that nobody waits for them.
+        """
         page = await (await self.context(**options)).new_page()
+        if own_clock:
+            await page.clock.install()
         if path:
             await page.goto(self._shop.url + path)
         return page
 
-    async def organiser_page(self, path: str) -> Page:
-        """A page of somebody who is logged in as the organiser."""
+    async def organiser_page(self, path: str, own_clock: bool = False) -> Page:
+        """The same for somebody who is logged in as the organiser."""
         context = await self.context()
         # Otherwise the host's own dialog lies over every page of somebody logged in.
         await context.add_init_script(
@@ -70,6 +75,8 @@ class Desk:
         login = {"username": ORGANISER, "password": PASSWORD}
         await context.request.post(f"{self._shop.url}/api/v1/auth", data=login)
         page = await context.new_page()
+        if own_clock:
+            await page.clock.install()
         await page.goto(self._shop.url + path)
         return page
 
