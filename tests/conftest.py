@@ -87,7 +87,6 @@ ON_ONE_ENGINE = {
         "test_relay_addresses.py",
         "test_relay_refusals.py",
         "test_relay_transport.py",
-        "test_relays_hang.py",
         "test_scan_log.py",
         "test_scanners.py",
         "test_signers.py",
@@ -122,6 +121,7 @@ ON_ONE_ENGINE = {
         "test_payout_refusals.py",
         "test_pricing.py",
         "test_refund_rules.py",
+        "test_relays_hang.py",
         "test_reminders.py",
     },
 }
