@@ -4,8 +4,9 @@ from datetime import datetime, timedelta, timezone
 
 
 def now() -> datetime:
-    """The present moment, aware UTC."""
-    return datetime.now(timezone.utc)
+    """The present, aware UTC, in whole milliseconds: the same once it was stored."""
+    moment = datetime.now(timezone.utc)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def to_ms(moment: datetime) -> int:

@@ -100,6 +100,7 @@ ON_ONE_ENGINE = {
         "test_audit_catalog.py",
         "test_bunker.py",
         "test_calendar.py",
+        "test_clock.py",
         "test_door_figures.py",
         "test_door_offline.py",
         "test_door_rules.py",
