@@ -18,6 +18,7 @@ from support.background import background
 from support.lnurl_server import LnurlServer
 from support.people import Person, a_person, an_admin
 from support.refunding import a_wallet_service
+from support.stepping import leave_out_what_is_here
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -194,6 +195,7 @@ async def app() -> AsyncIterator[FastAPI]:
             raise RuntimeError("".join(complaints)) from error
         await roomy_settings()
         work_only_when_told()
+        leave_out_what_is_here()
         yield created
     await close_the_hosts_file()
 

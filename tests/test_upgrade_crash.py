@@ -23,14 +23,14 @@ Step = Callable[[], Awaitable[object]]
 async def _crash_everywhere(node: Node, start: Step, run: Step, at_least: int) -> None:
     """`run`, cut off before each of its statements and repeated, ends as if it was not.
 
-    Of two engines side by side each has every sixth statement; `make test-kills` has all on both.
+    Of two engines side by side each has every twelfth statement; `make test-kills` has all on both.
     """
     await start()
     node.crasher.arm(0)
     await run()
     points, expected = node.crasher.count, await content(node)
     assert points >= at_least
-    first, step = (1 + 3 * on_postgres(), 6) if is_shared() else (1, 1)
+    first, step = (1 + 6 * on_postgres(), 12) if is_shared() else (1, 1)
     for point in range(first, points + 1, step):
         await start()
         node.crasher.arm(point)

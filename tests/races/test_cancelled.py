@@ -1,8 +1,6 @@
 """A request that is cancelled while it waits, at each of its awaits, leaves nothing behind."""
 
-import asyncio
-import gc
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Any
 
 import httpx
@@ -13,33 +11,14 @@ from support.host import ext
 from support.invariants import broken_invariants
 from support.people import Person
 from support.settling import host_payment, lapse, nobody_listens, settle_directly, sweep
-from support.stepping import Stepped
+from support.stepping import cut_off_at, leave_out_what_is_here
 
 pytestmark = pytest.mark.asyncio
 
 
 @pytest.fixture(autouse=True)
-def little_to_collect() -> Iterator[None]:
-    """Collecting hundreds of times is quick if what was there before is left out."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-async def cancelled_at(step: int, work: Coroutine[Any, Any, object]) -> bool:
-    """Run `work`, cancelled at its n-th await; False when it was done before that."""
-    task = asyncio.create_task(run(Stepped(work, cancel_at=step)))
-    await asyncio.wait((task,))
-    stopped = task.cancelled() or task.exception() is not None
-    del task
-    # A cancelled statement of SQLite is over, and its lock gone, once nothing refers to it.
-    gc.collect()
-    return stopped
-
-
-async def run(stepped: Stepped[object]) -> None:
-    await stepped
+def little_to_collect() -> None:
+    leave_out_what_is_here()
 
 
 def wish(event_id: str, number: int) -> Any:
@@ -53,7 +32,7 @@ async def test_i1_seats_of_a_purchase_cancelled_at_any_await_come_back(
     event = await an_event(client, organiser, amount_tickets=2)
     place_order, now = ext("orders.checkout").place_order, ext("clock").now
     step = 1
-    while await cancelled_at(step, place_order(wish(event["id"], step), now())):
+    while await cut_off_at(step, place_order(wish(event["id"], step), now())):
         step += 1
         held = await rows(
             "SELECT o.id FROM events.orders o JOIN events.order_lines l ON l.order_id = o.id"
@@ -75,7 +54,7 @@ async def test_i3_once_a_settlement_cancelled_at_any_await_can_be_repeated(
     """The extension is switched off while it settles; the next announcement or sweep goes on."""
     event = await an_event(client, organiser, amount_tickets=100)
     step = 1
-    while await cancelled_at(step, await settling(client, buyer, event)):
+    while await cut_off_at(step, await settling(client, buyer, event)):
         step += 1
         assert await repaired(event) == [], f"cancelled at {step}"
     assert step > 10

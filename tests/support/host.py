@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
+import trustme
+
 from support import postgres
 from support.rates import rates_url
 
@@ -21,6 +23,9 @@ ENGINE = os.environ.get("EVENTS_TEST_DB", "sqlite")
 REPO = Path(__file__).resolve().parents[2]
 # Processes that share a database must share the key that signs their logins.
 AUTH_SECRET = "only-for-tests-" * 3  # not a secret: it guards a folder that is thrown away
+# The one authority a host trusts. Nobody out there is asked, and to read the usual 140 takes longer
+# than a request, for each of the many clients that the host opens.
+_AUTHORITY = "authority.pem"
 
 
 def on_postgres() -> bool:
@@ -56,6 +61,7 @@ def new_root(name: str) -> Path:
     (root / "lnbits").symlink_to(Path(found.origin).parent)
     (root / "ext" / "extensions").mkdir(parents=True)
     (root / "ext" / "extensions" / "events").symlink_to(REPO)
+    trustme.CA().cert_pem.write_to_path(str(root / _AUTHORITY))
     return root
 
 
@@ -78,6 +84,7 @@ def environment(root: Path, database_url: str | None = None, **more: str) -> dic
         "LOGURU_AUTOINIT": "False",
         "AUTH_HTTPS_ONLY": "false",
         "AUTH_SECRET_KEY": AUTH_SECRET,
+        "SSL_CERT_FILE": str(root / _AUTHORITY),
     }
     if database_url:
         found["LNBITS_DATABASE_URL"] = database_url

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,24 +35,23 @@ async def nostr_on_loopback() -> AsyncIterator[None]:
         )
 
 
-@dataclass
 class Time:
-    """A clock that can be put forward."""
+    """A clock that stands still, on slow machines as well, until it is put forward."""
 
-    ahead: timedelta = field(default_factory=timedelta)
+    def __init__(self, ahead: timedelta = timedelta(0)) -> None:
+        self._moment: datetime = ext("clock").now() + ahead
 
     def __call__(self) -> datetime:
-        moment: datetime = ext("clock").now() + self.ahead
-        return moment
+        return self._moment
 
     def pass_by(self, seconds: float) -> None:
-        self.ahead += timedelta(seconds=seconds)
+        self._moment += timedelta(seconds=seconds)
 
 
 def some_lanes(time: Time | None = None, owner: str | None = None, **pace: Any) -> Any:
     """Lanes of a process of its own."""
     chosen = ext("nostr.pace").LanePace(**{**QUICK, **pace})
-    return ext("nostr.lanes").Lanes(chosen, owner, time or Time())
+    return ext("nostr.lanes").Lanes(chosen, owner, time or ext("clock").now)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ class Mailbox:
     hangs: bool = False
     # After a message has arrived, before the answer to it.
     delay_s: float = 0.0
+    # The same, until this is set.
+    thinks_until: asyncio.Event | None = None
     # Addresses that are told to come back, so many times each.
     greylist: dict[str, int] = field(default_factory=dict)
     # Answers to RCPT TO by address, and to every MAIL FROM and every message.
@@ -160,8 +162,9 @@ class Mailbox:
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         self.arrived.set()
-        if self.delay_s:
-            await asyncio.sleep(self.delay_s)
+        await asyncio.sleep(self.delay_s)
+        if self.thinks_until is not None:
+            await self.thinks_until.wait()
         dies = self.dies > 0
         self.dies -= dies
         if not self.data_answer and not (dies and self.dies_when == "before"):

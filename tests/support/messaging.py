@@ -1,9 +1,6 @@
 """Messages as tests need them: facts told, what was written down for whom, passes of the lanes."""
 
-import asyncio
-import gc
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +10,6 @@ from support.builders import Json, Row, a_purchase, an_event, execute, row, rows
 from support.host import ext
 from support.mailbox import Mailbox
 from support.people import Person
-from support.stepping import Stepped
 
 ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
 
@@ -110,31 +106,6 @@ async def ticket_extra(ticket_id: str) -> Json:
     found = await row("SELECT extra FROM events.ticket WHERE id = :id", id=ticket_id)
     extra: Json = ext("catalog.models").read_json(found["extra"])
     return extra
-
-
-@contextmanager
-def little_to_collect() -> Iterator[None]:
-    """Collecting many times is quick if what was there before is left out."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-async def cut_off_at(step: int, work: Coroutine[Any, Any, object]) -> bool:
-    """Run `work`, cancelled at its n-th await, as by a host that stops; False when it was over
-    before that."""
-
-    async def run() -> None:
-        await Stepped(work, cancel_at=step)
-
-    task = asyncio.ensure_future(run())
-    await asyncio.wait((task,))
-    was_cut = task.cancelled() or task.exception() is not None
-    del task
-    # A cancelled statement of SQLite is over, and its lock gone, once nothing refers to it.
-    gc.collect()
-    return was_cut
 
 
 async def bought_by(client: httpx.AsyncClient, organiser: Person, *buyers: str) -> Json:

@@ -1,22 +1,19 @@
 """The organiser's own words: to whom, how often, and once to each address."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import API, Json, a_purchase
 from support.host import ext
-from support.mailbox import Mailbox, a_mail_server
+from support.mailbox import Mailbox
 from support.messaging import (
     ADA,
     BOB,
     a_free_event,
     a_party_of_three,
     drain,
-    forget_all,
     messages,
     send_mail,
     told,
@@ -28,14 +25,6 @@ from support.trail import together
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WORDS = {"subject": "Bring a coat", "text": "The hall is **cold**."}
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def box(client: httpx.AsyncClient) -> AsyncIterator[Mailbox]:
-    await forget_all()
-    async with a_mail_server() as running:
-        yield running
-    await forget_all()
 
 
 def url_of(event: Json) -> str:

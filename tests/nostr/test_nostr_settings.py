@@ -2,25 +2,17 @@
 
 import httpx
 import pytest
-import pytest_asyncio
-from fastapi import FastAPI
 from nostr_sdk import Keys
 
 from support.builders import execute, row, rows
 from support.direct import nostr_settings
 from support.host import ext
 from support.nostr_settings import ONE, TWO, changed, key_rows, own_key, put, told
-from support.people import Person, a_person
+from support.people import Person
 from support.refusals import nothing_written
 from support.trail import entries, together
 
 pytestmark = pytest.mark.asyncio
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def seller(app: FastAPI) -> Person:
-    """An organiser without any settings."""
-    return await a_person()
 
 
 async def test_before_the_first_change_nothing_is_set_and_reading_makes_nothing(

@@ -11,17 +11,11 @@ from support.bunker import RemoteSigner
 from support.direct import nostr_settings
 from support.host import ext
 from support.nostr_settings import changed, key_rows, own_key, put, told
-from support.people import Person, a_person
+from support.people import Person
 from support.refusals import assert_refused, nothing_written
 from support.relays import LmdbRelay
 
 pytestmark = pytest.mark.asyncio
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def seller(app: FastAPI) -> Person:
-    """An organiser without any settings."""
-    return await a_person()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,22 +1,18 @@
 """I9: each message is claimed by one worker, and by the next one when that was killed."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import Json, eventually
 from support.host import ext
-from support.mailbox import Mailbox, a_mail_server
+from support.mailbox import Mailbox
 from support.messaging import (
     ADA,
     a_lane,
     arrived,
     bought_by,
-    forget_all,
     guests,
     message,
     send_mail,
@@ -25,14 +21,6 @@ from support.messaging import (
 from support.people import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def box(client: httpx.AsyncClient) -> AsyncIterator[Mailbox]:
-    await forget_all()
-    async with a_mail_server() as running:
-        yield running
-    await forget_all()
 
 
 async def claimed_by_nobody(event: Json) -> None:
@@ -113,19 +101,27 @@ async def test_i9_a_message_that_takes_long_is_not_taken_for_abandoned(
     is_renewed: bool,
 ) -> None:
     """Control: without a new lease the next worker sends it as well."""
-    sending = ext("notifications.sending")
-    monkeypatch.setattr(sending, "LEASE", timedelta(seconds=0.6))
-    monkeypatch.setattr(sending, "_RENEW_S", 0.1 if is_renewed else 100.0)
-    await bought_by(client, organiser, ADA)
-    box.delay_s = 1.5
+    monkeypatch.setattr(ext("notifications.sending"), "_RENEW_S", 0.05 if is_renewed else 1000.0)
+    event = await bought_by(client, organiser, ADA)
+    box.thinks_until = asyncio.Event()
     first = asyncio.ensure_future(send_mail())
-    await eventually(lambda: _tried(box))
-    # Late enough that the first is done before the lease of the second one ends.
-    await asyncio.sleep(1.2)
-    second = await send_mail()
-    assert ((await first).sent, second.sent) == ((1, 0) if is_renewed else (0, 1))
+    await eventually(lambda: _tried(box, 1))
+    taken_until = (await message(event["id"]))["next_try_at"]
+    if is_renewed:
+        await eventually(lambda: _is_taken_beyond(event, taken_until))
+    lane = a_lane()
+    second = asyncio.ensure_future(lane.send_due(ext("clock").from_ms(taken_until)))
+    await (second if is_renewed else eventually(lambda: _tried(box, 2)))
+    box.thinks_until.set()
+    assert ((await first).sent, (await second).sent) == ((1, 0) if is_renewed else (0, 1))
     assert len(box.messages) == (1 if is_renewed else 2)
+    await lane.close()
 
 
-async def _tried(box: Mailbox) -> list[str]:
-    return box.tried
+async def _tried(box: Mailbox, times: int) -> bool:
+    return len(box.tried) == times
+
+
+async def _is_taken_beyond(event: Json, moment_ms: int) -> bool:
+    found = await message(event["id"])
+    return bool(found["next_try_at"] > moment_ms)

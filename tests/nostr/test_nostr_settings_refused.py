@@ -5,24 +5,16 @@ import json
 
 import httpx
 import pytest
-import pytest_asyncio
-from fastapi import FastAPI
 from nostr_sdk import Keys
 
 from support.builders import Json
 from support.direct import nostr_settings
 from support.host import ext
 from support.nostr_settings import ONE, TWO, URL, changed, key_rows, own_key, put, told
-from support.people import Person, a_person
+from support.people import Person
 from support.refusals import assert_refused, nothing_written
 
 pytestmark = pytest.mark.asyncio
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def seller(app: FastAPI) -> Person:
-    """An organiser without any settings."""
-    return await a_person()
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,11 @@ processes do. Time is simulated."""
 
 import json
 import math
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import Json, execute, rows
 from support.host import ext
@@ -18,7 +16,6 @@ from support.listings import (
     a_shop,
     deletions,
     document,
-    forgotten_afterwards,
     now,
     published,
     seconds,
@@ -27,30 +24,12 @@ from support.listings import (
     sold,
     times,
     value,
-    watch_versions,
 )
 from support.relays import LmdbRelay, publish, query
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("forgotten")]
 
 HOUR = timedelta(hours=1)
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def alone(app: object) -> AsyncIterator[None]:
-    async with forgotten_afterwards():
-        yield
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def event(client: httpx.AsyncClient, alone: None) -> Json:
-    """An event with 500 seats whose organiser has relays and a key; nothing is signed yet."""
-    return await a_listed_event(client, await a_shop(), amount_tickets=500)
-
-
-@pytest.fixture
-def versions(monkeypatch: pytest.MonkeyPatch) -> list[Json]:
-    return watch_versions(monkeypatch)
 
 
 async def test_i8_500_sales_in_two_seconds_are_a_few_versions_and_the_last_is_exact(

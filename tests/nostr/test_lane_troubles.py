@@ -1,27 +1,19 @@
 """I8: what one event, one signer or one clock does wrong holds up nobody else's events."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from websockets.asyncio.server import ServerConnection
 
 from support.builders import Json, an_event, execute, rows
 from support.host import ext
-from support.lanes import Publisher, Time, a_publisher, nostr_on_loopback, some_lanes, tag
+from support.lanes import Publisher, Time, a_publisher, some_lanes, tag
 from support.relays import Auth, Keeping, SilentRelay
 
-pytestmark = pytest.mark.asyncio
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def _loopback(app: object) -> AsyncIterator[None]:
-    async with nostr_on_loopback():
-        yield
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("loopback")]
 
 
 class Choosy(Keeping):

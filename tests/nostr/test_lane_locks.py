@@ -9,25 +9,19 @@ from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import an_event, eventually, execute, rows
 from support.host import ENGINE, ext
-from support.lanes import Publisher, a_publisher, nostr_on_loopback, some_lanes
+from support.lanes import Publisher, a_publisher, some_lanes
 
 pytestmark = [
     pytest.mark.asyncio,
+    pytest.mark.usefixtures("loopback"),
     pytest.mark.skipif(ENGINE == "sqlite", reason="SQLite has one writer at a time"),
 ]
 
 RELAY = "ws://127.0.0.1:9"
 Change = Callable[[Any, Publisher], Coroutine[Any, Any, None]]
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def _loopback(app: object) -> AsyncIterator[None]:
-    async with nostr_on_loopback():
-        yield
 
 
 @asynccontextmanager

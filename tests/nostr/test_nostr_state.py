@@ -1,10 +1,7 @@
 """What an organiser sees of a listing: where it is, and what each relay has of it."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
-import pytest_asyncio
 from nostr_sdk import Nip19Coordinate, Nip19Event, PublicKey
 
 from support.builders import API, Json, an_event
@@ -12,7 +9,6 @@ from support.lanes import (
     Publisher,
     Time,
     a_publisher,
-    nostr_on_loopback,
     some_lanes,
     use_relays,
 )
@@ -20,13 +16,7 @@ from support.people import Person
 from support.refusals import assert_refused, nothing_written
 from support.relays import Keeping, Refusing
 
-pytestmark = pytest.mark.asyncio
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def _loopback(app: object) -> AsyncIterator[None]:
-    async with nostr_on_loopback():
-        yield
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("loopback")]
 
 
 async def shown(client: httpx.AsyncClient, publisher: Publisher) -> Json:

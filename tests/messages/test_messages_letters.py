@@ -1,11 +1,9 @@
 """What a message tells, read when it is written: its links, whose tickets, and what is outdated."""
 
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import (
     API,
@@ -18,14 +16,12 @@ from support.builders import (
     settled,
 )
 from support.host import ext
-from support.mailbox import a_mail_server
 from support.messaging import (
     ADA,
     BOB,
     a_free_event,
     a_party_of_three,
     drain,
-    forget_all,
     letter_of,
     message,
     messages,
@@ -35,15 +31,7 @@ from support.people import Person
 from support.refunding import cancelled
 from support.settling import lapse, sweep
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def mail_is_set_up(client: httpx.AsyncClient) -> AsyncIterator[None]:
-    await forget_all()
-    async with a_mail_server():
-        yield
-    await forget_all()
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("box")]
 
 
 async def opens(client: httpx.AsyncClient, url: str | None) -> str:

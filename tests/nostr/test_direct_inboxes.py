@@ -2,17 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from nostr_sdk import Keys
 
-from support import direct
 from support.builders import a_purchase, execute, row
 from support.direct import (
     KIND_RELAY_LIST,
@@ -49,24 +46,7 @@ from support.relays import (
     publish,
 )
 
-pytestmark = pytest.mark.asyncio
-
-
-@pytest.fixture(autouse=True)
-def impatient(app: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    direct.take_silence_for_one_after(0.5, monkeypatch)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def relay(app: object) -> AsyncIterator[LmdbRelay]:
-    """The instance's own relay, where people's lists are found; private ones are allowed."""
-    async with LmdbRelay() as running, nostr_settings(running.url):
-        yield running
-
-
-@pytest.fixture
-def bob() -> Keys:
-    return Keys.generate()
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("impatient")]
 
 
 async def test_an_inbox_in_a_private_network_is_refused_unless_those_are_allowed(

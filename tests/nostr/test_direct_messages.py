@@ -3,12 +3,10 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from nostr_sdk import Keys, Nip19Profile, RelayUrl
 
 from support import direct
@@ -42,30 +40,7 @@ from support.relays import (
 )
 from support.stepping import Stepped
 
-pytestmark = pytest.mark.asyncio
-
-
-@pytest.fixture(autouse=True)
-def impatient(app: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    direct.take_silence_for_one_after(0.5, monkeypatch)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def relay(app: object) -> AsyncIterator[LmdbRelay]:
-    """The instance's own relay, where people's lists are found; private ones are allowed."""
-    async with LmdbRelay() as running, nostr_settings(running.url):
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def inbox(app: object) -> AsyncIterator[LmdbRelay]:
-    async with LmdbRelay() as running:
-        yield running
-
-
-@pytest.fixture
-def bob() -> Keys:
-    return Keys.generate()
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("impatient")]
 
 
 async def test_a_message_arrives_from_the_organiser_where_its_recipient_reads(

@@ -6,11 +6,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import API, Json, a_purchase, eventually, execute, row
 from support.host import ext
-from support.mailbox import Mailbox, a_mail_server
+from support.mailbox import Mailbox
 from support.messaging import (
     ADA,
     BOB,
@@ -18,7 +17,6 @@ from support.messaging import (
     a_lane,
     a_party_of_three,
     drain,
-    forget_all,
     message,
     messages,
     send_mail,
@@ -33,15 +31,12 @@ NOTHING = {"attempted": False, "sent": False}
 SENT = {"attempted": True, "sent": True, "error": None}
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def box(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Mailbox]:
+@pytest.fixture
+def box(box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Mailbox:
     monkeypatch.setattr(ext("notifications.outcomes"), "_ANSWER_WITHIN_S", 0.3)
     of_a_day = ext("throttle").Limit(10, 86_400.0)
     monkeypatch.setattr(ext("notifications.resending"), "_TO_ONE_ADDRESS", of_a_day)
-    await forget_all()
-    async with a_mail_server() as running:
-        yield running
-    await forget_all()
+    return box
 
 
 @asynccontextmanager

@@ -1,24 +1,15 @@
 """I8: what a relay's refusal means: tried again, parked until something changes, or done; and
 the organiser sees which."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import execute
 from support.host import ext
-from support.lanes import Time, a_publisher, key_of, nostr_on_loopback, some_lanes
+from support.lanes import Time, a_publisher, key_of, some_lanes
 from support.relays import Auth, Keeping, Refusing, SilentRelay
 
-pytestmark = pytest.mark.asyncio
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def _loopback(app: object) -> AsyncIterator[None]:
-    async with nostr_on_loopback():
-        yield
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("loopback")]
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,19 @@
 """I9: which message is next, however many wait, and which are not needed any more."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import execute, rows
 from support.host import ext, on_postgres
-from support.mailbox import Mailbox, a_mail_server
+from support.mailbox import Mailbox
 from support.messaging import (
     ADA,
     a_lane,
     arrived,
     bought_by,
-    forget_all,
     guests,
     messages,
     send_mail,
@@ -27,14 +24,6 @@ from support.statements import statements
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MINUTE_MS = 60_000
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def box(client: httpx.AsyncClient) -> AsyncIterator[Mailbox]:
-    await forget_all()
-    async with a_mail_server() as running:
-        yield running
-    await forget_all()
 
 
 async def written(*wanted: dict[str, Any]) -> None:

@@ -1,22 +1,18 @@
 """I8, what is to be found no more: requests for deletion (NIP-09), and what is published after."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
 import pytest
-import pytest_asyncio
 from nostr_sdk import Event, Keys
 
 from support.builders import API, Json, day, event_row, execute, rows
 from support.listings import (
     a_listed_event,
-    a_shop,
     change,
     deletions,
     document,
-    forgotten_afterwards,
     now,
     published,
     publishes,
@@ -27,20 +23,9 @@ from support.listings import (
 from support.people import Person
 from support.relays import LmdbRelay, publish, query
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("forgotten")]
 
 TIMED, DATED, DELETION = 31923, 31922, 5
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def alone(app: object) -> AsyncIterator[None]:
-    async with forgotten_afterwards():
-        yield
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(alone: None) -> Person:
-    return await a_shop()
 
 
 def assert_deletes(request: Json, said: Json) -> None:

@@ -1,13 +1,11 @@
 """I8, from rows to signed documents: what each change of an event publishes and deletes."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from nostr_sdk import Keys
 
 from support.builders import API, Json, a_purchase, event_row, execute, pay, rows
@@ -16,12 +14,10 @@ from support.host import ext
 from support.listings import (
     RELAY,
     a_listed_event,
-    a_shop,
     assert_sound,
     change,
     deletions,
     document,
-    forgotten_afterwards,
     now,
     published,
     publishes,
@@ -33,20 +29,9 @@ from support.listings import (
 )
 from support.people import Person, a_person
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("forgotten")]
 
 TIMED, DATED, DELETION = 31923, 31922, 5
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def alone(app: object) -> AsyncIterator[None]:
-    async with forgotten_afterwards():
-        yield
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(alone: None) -> Person:
-    return await a_shop()
 
 
 async def active_key(wallet: str) -> str:

@@ -2,24 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import execute
 from support.host import ext
-from support.mailbox import ADDRESS, Mailbox, a_mail_server
+from support.mailbox import ADDRESS, Mailbox
 from support.messaging import (
     ADA,
     BOB,
     a_lane,
     arrived,
     bought_by,
-    forget_all,
     guests,
     message,
     messages,
@@ -31,14 +28,6 @@ from support.people import Person
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BREAKS = "421 4.3.2 Closing"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def box(client: httpx.AsyncClient) -> AsyncIterator[Mailbox]:
-    await forget_all()
-    async with a_mail_server() as running:
-        yield running
-    await forget_all()
 
 
 async def passes(

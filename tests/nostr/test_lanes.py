@@ -3,13 +3,11 @@ waits for anybody."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from websockets.asyncio.server import ServerConnection
 
 from support.builders import API, Json, an_event, execute, rows
@@ -18,7 +16,6 @@ from support.lanes import (
     Publisher,
     Time,
     a_publisher,
-    nostr_on_loopback,
     some_lanes,
     tag,
     use_relays,
@@ -27,13 +24,7 @@ from support.listings import deletions, sign
 from support.relays import Keeping, LmdbRelay, SilentRelay, publish
 from support.stepping import Stepped
 
-pytestmark = pytest.mark.asyncio
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def _loopback(app: object) -> AsyncIterator[None]:
-    async with nostr_on_loopback():
-        yield
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("loopback")]
 
 
 async def test_i8_listing_reaches_every_relay_and_the_rows_say_so(

@@ -1,12 +1,10 @@
 """I8, who signs: slow, failing and stopped signers, and two processes at once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import Json
 from support.host import ext
@@ -14,7 +12,6 @@ from support.listings import (
     a_listed_event,
     a_shop,
     document,
-    forgotten_afterwards,
     now,
     published,
     seconds,
@@ -25,24 +22,7 @@ from support.listings import (
     watch_versions,
 )
 
-pytestmark = pytest.mark.asyncio
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def alone(app: object) -> AsyncIterator[None]:
-    async with forgotten_afterwards():
-        yield
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def event(client: httpx.AsyncClient, alone: None) -> Json:
-    """An event with 500 seats whose organiser has relays and a key; nothing is signed yet."""
-    return await a_listed_event(client, await a_shop(), amount_tickets=500)
-
-
-@pytest.fixture
-def versions(monkeypatch: pytest.MonkeyPatch) -> list[Json]:
-    return watch_versions(monkeypatch)
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("forgotten")]
 
 
 class Slowly:

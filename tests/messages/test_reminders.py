@@ -1,40 +1,27 @@
 """Reminders: a day before, once, to who had a ticket by then; again when the event is put off."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import API, Json, a_purchase, day, event_row
 from support.host import ext
-from support.mailbox import a_mail_server
 from support.messaging import (
     ADA,
     BOB,
     a_free_event,
     a_party_of_three,
-    cut_off_at,
     drain,
-    forget_all,
     letter_of,
-    little_to_collect,
     message,
     told,
 )
 from support.people import Person
+from support.stepping import cut_off_at, leave_out_what_is_here
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def mail_is_set_up(client: httpx.AsyncClient) -> AsyncIterator[None]:
-    await forget_all()
-    async with a_mail_server():
-        yield
-    await forget_all()
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("box")]
 
 
 def at(**ahead: float) -> str:
@@ -168,9 +155,9 @@ async def test_i9_a_reminder_that_is_cut_off_is_made_up_for(
     await a_purchase(client, event["id"], email=ADA)
     await drain()
     cut = 1
-    with little_to_collect():
-        while await cut_off_at(cut, remind()):
-            cut += 1
+    leave_out_what_is_here()
+    while await cut_off_at(cut, remind()):
+        cut += 1
     assert cut > 3
     await drain()
     assert await told(event["id"], "reminder") == [("reminder", "mail", ADA)]

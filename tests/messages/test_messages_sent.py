@@ -2,18 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import API, a_purchase, eventually, execute, row
 from support.host import ext
-from support.mailbox import Mailbox, a_mail_server
+from support.lag import LAG_S, lag_of
+from support.mailbox import Mailbox
 from support.messaging import (
     ADA,
     BOB,
@@ -23,7 +21,6 @@ from support.messaging import (
     arrived,
     bought_by,
     drain,
-    forget_all,
     guests,
     message,
     messages,
@@ -34,14 +31,6 @@ from support.messaging import (
 from support.people import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def box(client: httpx.AsyncClient) -> AsyncIterator[Mailbox]:
-    await forget_all()
-    async with a_mail_server() as running:
-        yield running
-    await forget_all()
 
 
 async def test_i9_three_tickets_for_three_people_arrive_and_the_tickets_say_so(
@@ -253,41 +242,27 @@ async def test_a_ticket_that_is_used_while_its_letter_is_sent_stays_used(
     assert (await ticket_extra(ticket_id))["email_notification_sent"] is True
 
 
-@asynccontextmanager
-async def ticking(longest_ms: float) -> AsyncIterator[None]:
-    """The event loop never stands still for so long meanwhile."""
-    gaps, ends = [0.0], asyncio.Event()
-
-    async def tick() -> None:
-        while not ends.is_set():
-            before = time.perf_counter()
-            await asyncio.sleep(0.005)
-            gaps.append((time.perf_counter() - before - 0.005) * 1000)
-
-    task = asyncio.ensure_future(tick())
-    yield
-    ends.set()
-    await task
-    assert max(gaps) < longest_ms
-
-
-async def test_i11_a_sale_is_as_quick_while_the_mail_server_hangs(
+async def test_i11_a_sale_goes_on_while_the_mail_server_hangs(
     client: httpx.AsyncClient, organiser: Person, box: Mailbox
 ) -> None:
     box.hangs = True
     event = await bought_by(client, organiser, ADA)
-    lane = a_lane(timeout_s=0.5)
+    lane = a_lane(timeout_s=60.0)
     sending = asyncio.ensure_future(lane.send_due(ext("clock").now()))
     await eventually(lambda: _sessions(box))
-    started = time.monotonic()
-    async with ticking(50):
+
+    async def sell() -> None:
         await a_purchase(client, event["id"], email=BOB)
         await drain()
-    assert time.monotonic() - started < 0.4
+
+    assert await lag_of(sell) < LAG_S
+    # A sale that waited for the mail would have taken a minute, and seen it end.
     assert not sending.done()
-    done = await sending
-    assert (done.sent, (await message(event["id"], recipient=ADA))["error_code"]) == (0, "timeout")
+    sending.cancel()
+    await asyncio.wait({sending})
     await lane.close()
+    box.hangs = False
+    assert (await send_mail()).sent == 1 + 3
 
 
 async def _sessions(box: Mailbox) -> int:

@@ -2,24 +2,21 @@
 What nobody can send yet waits."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import API, Json, Row, a_purchase, execute
 from support.host import ext
-from support.mailbox import Mailbox, a_mail_server
+from support.mailbox import Mailbox
 from support.messaging import (
     ADA,
     BOB,
     a_free_event,
     a_party_of_three,
     drain,
-    forget_all,
     letter_of,
     message,
     messages,
@@ -29,14 +26,6 @@ from support.messaging import (
 from support.people import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def box(client: httpx.AsyncClient) -> AsyncIterator[Mailbox]:
-    await forget_all()
-    async with a_mail_server() as running:
-        yield running
-    await forget_all()
 
 
 async def move(client: httpx.AsyncClient, organiser: Person, event: Json, place: str) -> None:

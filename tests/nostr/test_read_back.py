@@ -8,20 +8,13 @@ from datetime import timedelta
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.host import ext
-from support.lanes import Time, a_publisher, nostr_on_loopback, some_lanes, tag, written_elsewhere
+from support.lanes import Time, a_publisher, some_lanes, tag, written_elsewhere
 from support.listings import sign
 from support.relays import Keeping, Liar, LmdbRelay, publish
 
-pytestmark = pytest.mark.asyncio
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def _loopback(app: object) -> AsyncIterator[None]:
-    async with nostr_on_loopback():
-        yield
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("loopback")]
 
 
 async def test_i8_listing_a_relay_that_comes_back_empty_gets_everything_again(

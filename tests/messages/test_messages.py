@@ -1,33 +1,29 @@
 """I9: each fact becomes the messages it makes, once, whatever is killed when."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from support.builders import API, Json, a_purchase, eventually, execute, rows
 from support.host import ext
-from support.mailbox import a_mail_server
 from support.messaging import (
     ADA,
     BOB,
     a_free_event,
     a_party_of_three,
-    cut_off_at,
     drain,
     forget_all,
     letter_of,
-    little_to_collect,
     message,
     messages,
     told,
 )
 from support.people import Person
+from support.stepping import cut_off_at, leave_out_what_is_here
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("box")]
 
 ADA_DM, EVE_DM = "ada@nostr.example", "eve@nostr.example"
 PARTY = [
@@ -40,14 +36,6 @@ PARTY = [
 
 def as_kind(kind: str) -> list[tuple[str, str, str]]:
     return sorted((kind, channel, recipient) for _, channel, recipient in PARTY)
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def mail_is_set_up(client: httpx.AsyncClient) -> AsyncIterator[None]:
-    await forget_all()
-    async with a_mail_server():
-        yield
-    await forget_all()
 
 
 async def test_i9_a_confirmed_order_is_told_to_its_buyer_and_each_attendee_once(
@@ -103,18 +91,18 @@ async def test_i9_a_telling_that_is_cut_off_anywhere_is_whole_in_the_end(
         return await told(event["id"]) == ([] if facts else PARTY)
 
     cut, was_cut = 0, True
-    with little_to_collect():
-        while was_cut:
-            await forget_all()
-            async with ext("crud").transaction() as tx:
-                order_id = purchase["order_id"]
-                await ext("outbox.services").put(tx, "order_confirmed", order_id, event["id"])
-            cut += 1
-            was_cut = await cut_off_at(cut, drain())
-            # A server that was left at COMMIT may be done with it between two looks.
-            await eventually(is_whole)
-            await drain()
-            assert await told(event["id"]) == PARTY, cut
+    leave_out_what_is_here()
+    while was_cut:
+        await forget_all()
+        async with ext("crud").transaction() as tx:
+            order_id = purchase["order_id"]
+            await ext("outbox.services").put(tx, "order_confirmed", order_id, event["id"])
+        cut += 1
+        was_cut = await cut_off_at(cut, drain())
+        # A server that was left at COMMIT may be done with it between two looks.
+        await eventually(is_whole)
+        await drain()
+        assert await told(event["id"]) == PARTY, cut
     assert cut > 10
 
 
