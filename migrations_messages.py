@@ -25,7 +25,7 @@ _INDEXES = {
     "ix_messages_ticket": "messages (ticket_id)",
     "ix_messages_waiting": "messages (channel, recipient, event_id, created_at)"
     " WHERE state IN ('queued', 'sending')",
-    "ix_messages_sent": "messages (sent_at) WHERE state = 'sent'",
+    "ix_messages_ended": "messages (created_at) WHERE state NOT IN ('queued', 'sending')",
     "ix_announcements_event": "announcements (event_id, created_at)",
     # Pages of an event's orders.
     "ix_order_lines_event_order": "order_lines (event_id, order_id)",

@@ -106,7 +106,9 @@ class DetailFields(Body):
         " unless told not. About refunds and a cancelled event they are told in any case.",
     )
     send_reminder: StrictBool | None = Field(
-        None, description="Whether they are reminded one day before it begins."
+        None,
+        description="Whether they are reminded one day before it begins; without a time"
+        " at nine in the morning of the day before.",
     )
     metadata: dict[str, Any] | None = Field(
         None,

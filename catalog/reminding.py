@@ -8,6 +8,8 @@ from .models import Event
 from .times import event_begins_at
 
 AHEAD = timedelta(hours=24)
+# Of an event that begins with its day: nine in the morning of the day before, not midnight.
+_AHEAD_OF_A_DAY = timedelta(hours=15)
 
 
 async def list_to_remind(tx: Tx, now: datetime) -> list[Event]:
@@ -17,9 +19,13 @@ async def list_to_remind(tx: Tx, now: datetime) -> list[Event]:
 
 
 def begins_soon(event: Event, now: datetime) -> bool:
-    """Whether it begins within a day, and has not begun."""
+    """Whether it is time to remind of it, and it has not begun."""
     begins_at = event_begins_at(event)
-    return begins_at is not None and now < begins_at <= now + AHEAD
+    return begins_at is not None and now < begins_at <= now + _ahead(event)
+
+
+def _ahead(event: Event) -> timedelta:
+    return _AHEAD_OF_A_DAY if event.starts_at is None else AHEAD
 
 
 async def remind(tx: Tx, event: Event, now: datetime) -> bool:
@@ -29,9 +35,9 @@ async def remind(tx: Tx, event: Event, now: datetime) -> bool:
 
 
 def is_to_remind_again(event: Event, moved: Event, now: datetime) -> bool:
-    """Whether guests who were reminded of an event hear of it again: it was put off, and begins
-    in more than a day from now."""
+    """Whether guests who were reminded of an event hear of it again: it was put off, and it is
+    not time yet."""
     was_at, begins_at = event_begins_at(event), event_begins_at(moved)
-    if event.reminded_at is None or begins_at is None or begins_at <= now + AHEAD:
+    if event.reminded_at is None or begins_at is None or begins_at <= now + _ahead(moved):
         return False
     return was_at is None or begins_at > was_at

@@ -7,20 +7,21 @@ from datetime import datetime
 from ..crud import transaction
 from ..outbox.delivery import TryLater
 from . import crud, hints
-from .models import Message
+from .models import Kind, Message
 from .sending import MOST_ATTEMPTS, Held, wait_after
 from .smtp_failures import ACCOUNT, BROKEN_OFF, Deferred, Rejected
 
-# So many recipients in a row with the same trouble are no coincidence.
+# So many letters in a row with the same trouble are no coincidence.
 _TOO_MANY = 3
 
 
 @dataclass
 class _Streak:
-    """Recipients one after another that had the same trouble, and their messages."""
+    """Letters one after another that had the same trouble, and their messages. What goes to one
+    recipient counts once, and so does an announcement: it is one text."""
 
     sign: str = ""
-    recipients: set[str] = field(default_factory=set)
+    letters: set[str] = field(default_factory=set)
     message_ids: list[str] = field(default_factory=list)
 
 
@@ -45,18 +46,24 @@ class Blame:
             return self._trouble
         if trouble.sign and trouble.sign != self._streak.sign:
             self._streak = _Streak(trouble.sign)
+        is_to_many = message.kind is Kind.ANNOUNCEMENT
         if trouble.sign:
-            self._streak.recipients.add(message.recipient.casefold())
+            letter = message.cause if is_to_many else message.recipient.casefold()
+            self._streak.letters.add(letter)
             self._streak.message_ids.append(message.id)
-        if len(self._streak.recipients) >= _TOO_MANY:
+        if len(self._streak.letters) >= _TOO_MANY:
             self._trouble = _of_server(trouble)
+        elif is_to_many and trouble.sign == ACCOUNT:
+            # Its text is refused, as far as one can tell. Tried again for each of a thousand
+            # recipients it would make the account one that is blocked.
+            return Rejected(trouble.message)
         return trouble
 
     async def why_all_wait(self, now: datetime) -> TryLater | None:
         """Why the last message's trouble is all the others'; None: it is not. What was refused in
         a row is not given up for it."""
         trouble, self._trouble = self._trouble, None
-        if trouble is not None and len(self._streak.recipients) >= _TOO_MANY:
+        if trouble is not None and len(self._streak.letters) >= _TOO_MANY:
             streak, self._streak = self._streak, _Streak()
             # One that breaks off may do so for a few messages alone: they are tried apart.
             if streak.sign != BROKEN_OFF:

@@ -15,11 +15,12 @@ from loguru import logger
 
 from ..crud import reading
 from ..settings import InstanceSettings, read_settings
-from . import email, hints, mime, rendering, sending, waiting
+from . import email, hints, mime, rendering, sending
 from .blame import Blame
 from .models import Channel, Letter, Message
 from .sending import Moving, Passed, Waits
 from .smtp_failures import Deferred, Rejected, ServerTrouble
+from .waiting import WithoutServer
 
 _BATCH = 50
 _FIRST_PAUSE = timedelta(seconds=5)
@@ -34,18 +35,22 @@ class MailLane:
         self._pauses = 0
         self._paused_until: datetime | None = None
         self._blame = Blame()
+        self._without_server = WithoutServer()
 
     async def send_due(self, now: datetime) -> Passed:
         """Send all that is due, until the server has a problem. Without one mail waits."""
         if not email.is_configured():
-            await waiting.give_up(now)
+            await self._without_server.give_up(now)
             return Passed()
         if self._paused_until is not None and now < self._paused_until:
             return Passed(0, self._paused_until)
         clock, sent = Moving(now), 0
         try:
-            while due := await sending.list_due(Channel.MAIL, clock.now(), _BATCH):
+            while True:
                 seen = hints.queued.of(Channel.MAIL).beats
+                due = await sending.list_due(Channel.MAIL, clock.now(), _BATCH)
+                if not due:
+                    break
                 async with reading() as tx:
                     settings = await read_settings(tx)
                 for message_id in due:

@@ -24,6 +24,8 @@ from .recipients import tickets_of
 
 LEASE = timedelta(seconds=60)
 _RENEW_S = 20.0
+# Until it is noted that a message was sent: a lock or a restart of the database ends earlier.
+_NOTE_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _FIRST_WAIT = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=1)
 # With these waits about two days.
@@ -116,6 +118,10 @@ class _Carrying:
             message = await crud.claim(tx, self._message_id, now, now + LEASE)
         if message is None:
             return False
+        async with _held(message, self._clock):
+            return await self._send_and_note(message)
+
+    async def _send_and_note(self, message: Message) -> bool:
         try:
             letter = await self._hand_over(message)
         except Undeliverable as trouble:
@@ -133,16 +139,25 @@ class _Carrying:
             await _later(message, self._clock.now(), _BROKEN)
         else:
             if letter is not None:
-                return await _sent(message, letter, self._clock.now())
+                return await self._note_sent(message, letter, self._clock.now())
             await _give_up(message, State.FAILED, _OUTDATED)
         return False
 
     async def _hand_over(self, message: Message) -> Letter | None:
-        async with _held(message, self._clock):
-            if self._is_called_off:
-                raise asyncio.CancelledError
-            self._sending = asyncio.ensure_future(self._read_and_send(message))
-            return await self._sending
+        if self._is_called_off:
+            raise asyncio.CancelledError
+        self._sending = asyncio.ensure_future(self._read_and_send(message))
+        return await self._sending
+
+    async def _note_sent(self, message: Message, letter: Letter, at: datetime) -> bool:
+        """It has left: what is not noted would be sent once more."""
+        for wait_s in _NOTE_AGAIN_S:
+            try:
+                return await _sent(message, letter, at)
+            except Exception as exc:  # noqa: BLE001  # raised below when it does not end
+                logger.warning(f"events: message {message.id} was sent, not noted yet: {exc!r}")
+            await asyncio.sleep(wait_s)
+        return await _sent(message, letter, at)
 
     async def _read_and_send(self, message: Message) -> Letter | None:
         letter = await read_letter(message)

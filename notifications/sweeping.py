@@ -1,4 +1,4 @@
-"""Messages that were sent long ago are forgotten, a few at a time."""
+"""Messages that ended long ago are forgotten, a few at a time."""
 
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ class Sweep:
         if self._not_before is not None and now < self._not_before:
             return 0
         async with transaction() as tx:
-            gone = await crud_due.delete_sent(tx, now - KEPT, _BATCH)
+            gone = await crud_due.delete_ended(tx, now - KEPT, _BATCH)
         if gone < _BATCH:
             self._not_before = now + _EVERY
         return gone

@@ -30,13 +30,15 @@ async def keep_delivering() -> None:
     while True:
         wait_s = _LONGEST_WAIT_S
         try:
-            now = clock.now()
-            await remind_due(now)
-            done = await outbox.drain(HANDLERS, now)
+            done = await outbox.drain(HANDLERS, clock.now())
             wait_s = _seconds_until(done.next_at)
-            await sweep.forget_old(now)
         except Exception as exc:  # noqa: BLE001  # the next pass tries again
             logger.error(f"events: facts wait to be told: {exc!r}")
+        try:
+            await remind_due(clock.now())
+            await sweep.forget_old(clock.now())
+        except Exception as exc:  # noqa: BLE001  # neither keeps facts from being told
+            logger.error(f"events: events are not remembered, or messages not forgotten: {exc!r}")
         await wakeup.wait(wait_s)
 
 

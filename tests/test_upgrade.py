@@ -51,7 +51,7 @@ INDEXES = {
     "ix_messages_order",
     "ix_messages_ticket",
     "ix_messages_waiting",
-    "ix_messages_sent",
+    "ix_messages_ended",
     "ix_announcements_event",
     "ix_order_lines_event_order",
     "ix_events_reminder",

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.builders import execute
+from support.builders import API, a_purchase, execute
 from support.host import ext
 from support.mailbox import ADDRESS, Mailbox
 from support.messaging import (
@@ -17,6 +17,7 @@ from support.messaging import (
     a_lane,
     arrived,
     bought_by,
+    drain,
     guests,
     message,
     messages,
@@ -134,6 +135,35 @@ async def test_i9_a_blocked_account_fails_no_message(
     assert (await send_mail(lane, days=2)).sent == 5
     await lane.close()
     assert arrived(box) == guests(5)
+
+
+@pytest.mark.parametrize(
+    ("words", "state", "code"),
+    [
+        ("550 5.7.1 This is spam", "failed", "refused"),
+        ("550 This is spam", "failed", "refused"),
+        (BREAKS, "queued", "deferred"),
+    ],
+)
+async def test_words_to_many_that_are_refused_keep_no_ticket_waiting(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox, words: str, state: str, code: str
+) -> None:
+    """One text, refused each time, says nothing of the account that other organisers use too."""
+    event = await bought_by(client, organiser, *guests(6))
+    assert (await send_mail()).sent == 6
+    said = {"subject": "News", "text": "Cheap watches!"}
+    url = f"{API}/events/{event['id']}/messages"
+    assert (await client.post(url, json=said, headers=organiser.admin)).is_success
+    await drain()
+    box.refused.update(dict.fromkeys(guests(6), words))
+    lane, now = a_lane(), ext("clock").now()
+    await lane.send_due(now)
+    await a_purchase(client, event["id"], email=ADA)
+    await drain()
+    assert (await lane.send_due(now + timedelta(seconds=1))).sent == 1
+    await lane.close()
+    found = [one for one in await messages(event["id"]) if one["kind"] == "announcement"]
+    assert [(one["state"], one["error_code"]) for one in found] == [(state, code)] * 6
 
 
 @pytest.mark.parametrize("words", ["550 5.1.1 No such user", "552 5.2.2 Mailbox full"])

@@ -168,7 +168,7 @@ async def test_i9_two_changes_are_told_whole_in_whatever_order_they_are_looked_a
 async def test_i9_without_a_mail_server_facts_wait_for_one_a_week(
     client: httpx.AsyncClient, organiser: Person, box: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    email, waiting = ext("notifications.email"), ext("notifications.waiting")
+    email, without_server = ext("notifications.email"), ext("notifications.waiting").WithoutServer
     with monkeypatch.context() as patch:
         patch.setattr(email, "is_configured", lambda: False)
         event = await a_free_event(client, organiser)
@@ -176,11 +176,11 @@ async def test_i9_without_a_mail_server_facts_wait_for_one_a_week(
         await drain()
         assert len(await told(event["id"])) == 4
         assert (await send_mail(days=3)).sent == 0
-        assert await waiting.give_up(ext("clock").now() + timedelta(days=6, hours=23)) == 0
+        assert await without_server().give_up(ext("clock").now() + timedelta(days=6, hours=23)) == 0
     assert (await send_mail(days=6)).sent == 2
     await a_purchase(client, event["id"], email=BOB)
     await drain()
-    assert await waiting.give_up(ext("clock").now() + timedelta(days=7, minutes=1)) == 1
+    assert await without_server().give_up(ext("clock").now() + timedelta(days=7, minutes=1)) == 1
     lost = await message(event["id"], kind="order_confirmed", recipient=BOB)
     assert (lost["state"], lost["error_code"]) == ("failed", "no_server")
     assert "mail server" in lost["last_error"]

@@ -1,6 +1,7 @@
 """I9: each message is claimed by one worker, and by the next one when that was killed."""
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -90,6 +91,34 @@ async def test_i9_what_was_sent_is_noted_although_the_host_stops(
     assert (await send_mail(lane)).sent == 1
     await lane.close()
     assert arrived(box) == guests(2)
+
+
+@pytest.mark.parametrize("is_noted_again", [True, False])
+async def test_i9_a_database_that_fails_when_a_mail_has_left_doubles_nothing(
+    client: httpx.AsyncClient,
+    organiser: Person,
+    box: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    is_noted_again: bool,
+) -> None:
+    """Control: without another try to note it the mail is sent once more."""
+    sending, crud = ext("notifications.sending"), ext("notifications.crud")
+    monkeypatch.setattr(sending, "_NOTE_AGAIN_S", (0.0,) if is_noted_again else ())
+    mark_sent, failures = crud.mark_sent, iter([OSError("the database is locked")])
+
+    async def fails_once(*arguments: Any) -> bool:
+        for failure in failures:
+            raise failure
+        return bool(await mark_sent(*arguments))
+
+    monkeypatch.setattr(crud, "mark_sent", fails_once)
+    event = await bought_by(client, organiser, ADA)
+    lane = a_lane()
+    await asyncio.gather(send_mail(lane), return_exceptions=True)
+    await send_mail(lane, seconds=61)
+    await lane.close()
+    assert len(box.messages) == (1 if is_noted_again else 2)
+    assert await states(event["id"]) == ["sent"]
 
 
 @pytest.mark.parametrize("is_renewed", [True, False])

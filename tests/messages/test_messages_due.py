@@ -12,11 +12,10 @@ from support.mailbox import Mailbox
 from support.messaging import (
     ADA,
     a_lane,
-    arrived,
     bought_by,
     guests,
     messages,
-    send_mail,
+    states,
 )
 from support.people import Person
 from support.statements import statements
@@ -102,6 +101,27 @@ async def test_the_next_ones_are_found_by_an_index(box: Mailbox) -> None:
             assert "ix_messages_waiting (channel=? AND recipient=? AND event_id=?" in step, steps
 
 
+async def test_whether_mail_waited_too_long_is_asked_rarely_and_by_the_index(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    """A host without a mail server asks whenever something is sold."""
+    waiting, now = ext("notifications.waiting"), ext("clock").now()
+    waits = waiting.WithoutServer()
+    with statements() as seen:
+        for minutes in range(60):
+            await waits.give_up(now + timedelta(minutes=minutes))
+    assert sum("UPDATE" in one for one in seen) == 1
+    await bought_by(client, organiser, ADA)
+    assert await waits.give_up(now + timedelta(days=8)) == 1
+    if not on_postgres():
+        statement = ext("notifications.crud_due").GIVE_UP_MAIL
+        values = {"before": 1, "code": "", "error": ""}
+        async with ext("crud").reading() as tx:
+            plan = await tx.fetch_all(f"EXPLAIN QUERY PLAN {statement}", values)
+        [step] = [str(step["detail"]) for step in plan]
+        assert "INDEX ix_messages_due (channel=? AND rank=? AND next_try_at<?)" in step
+
+
 async def statements_of_a_pass(lane: Any) -> int:
     with statements() as seen:
         assert (await lane.send_due(ext("clock").now())).sent == 5
@@ -134,12 +154,16 @@ async def test_a_lease_is_what_a_message_in_hand_is_due_by(box: Mailbox) -> None
     assert await due() == ["m0"]
 
 
-async def test_what_was_sent_long_ago_is_forgotten_a_few_at_a_time(
-    client: httpx.AsyncClient, organiser: Person, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("state", ["sent", "failed", "undeliverable"])
+async def test_what_ended_long_ago_is_forgotten_a_few_at_a_time(
+    client: httpx.AsyncClient,
+    organiser: Person,
+    box: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
 ) -> None:
     event = await bought_by(client, organiser, *guests(5))
-    await send_mail()
-    assert arrived(box) == guests(5)
+    await execute("UPDATE events.messages SET state = :state", state=state)
     sweeping, now = ext("notifications.sweeping"), ext("clock").now()
     monkeypatch.setattr(sweeping, "_BATCH", 2)
     sweep = sweeping.Sweep()
@@ -147,6 +171,6 @@ async def test_what_was_sent_long_ago_is_forgotten_a_few_at_a_time(
     much_later = now + timedelta(days=366)
     assert [await sweep.forget_old(much_later) for _ in range(4)] == [2, 2, 1, 0]
     assert await messages(event["id"]) == []
-    await bought_by(client, organiser, ADA)
-    await execute("UPDATE events.messages SET state = 'failed', sent_at = 1")
+    newer = await bought_by(client, organiser, ADA)
     assert await sweep.forget_old(much_later + timedelta(hours=2)) == 0
+    assert await states(newer["id"]) == ["queued"]

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -267,6 +268,54 @@ async def test_i11_a_sale_goes_on_while_the_mail_server_hangs(
 
 async def _sessions(box: Mailbox) -> int:
     return box.sessions
+
+
+async def test_a_ticket_overtakes_letters_to_many_that_were_listed_before_it(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = await bought_by(client, organiser, *guests(5))
+    assert (await send_mail()).sent == 5
+    url = f"{API}/events/{event['id']}/messages"
+    said = {"subject": "News", "text": "Doors open at eight."}
+    assert (await client.post(url, json=said, headers=organiser.admin)).is_success
+    await drain()
+    sending = ext("notifications.sending")
+    list_due, sales = sending.list_due, iter([ADA])
+
+    async def list_and_sell(*arguments: Any) -> Any:
+        """Somebody buys between the list and the first letter of it."""
+        found = await list_due(*arguments)
+        for buyer in sales:
+            await a_purchase(client, event["id"], email=buyer)
+            await drain()
+        return found
+
+    monkeypatch.setattr(sending, "list_due", list_and_sell)
+    assert (await send_mail()).sent == 6
+    assert box.messages[5 + 1].recipients == (ADA,)
+
+
+async def test_events_that_cannot_be_remembered_keep_no_fact_from_being_told(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> int:
+        raise OSError("no reminder today")
+
+    worker = ext("notifications.worker")
+    monkeypatch.setattr(worker, "remind_due", fail)
+    event = await a_free_event(client, organiser)
+    loop = asyncio.ensure_future(worker.keep_delivering())
+    try:
+        for address in guests(2):
+            await a_purchase(client, event["id"], email=address)
+            await eventually(partial(_is_told, event["id"], address))
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+
+async def _is_told(event_id: str, address: str) -> bool:
+    return address in {one["recipient"] for one in await messages(event_id)}
 
 
 async def test_a_confirmed_orders_mail_leaves_at_once(

@@ -112,7 +112,7 @@ async def test_only_events_that_begin_within_a_day_and_want_it(
 @pytest.mark.parametrize(
     ("zone", "ahead"), [("Pacific/Kiritimati", 14), ("Pacific/Pago_Pago", -11)]
 )
-async def test_an_event_without_a_time_begins_with_its_day_where_it_is(
+async def test_of_an_event_without_a_time_guests_hear_the_morning_before_where_it_is(
     client: httpx.AsyncClient, organiser: Person, zone: str, ahead: int
 ) -> None:
     event = await a_free_event(
@@ -125,7 +125,7 @@ async def test_an_event_without_a_time_begins_with_its_day_where_it_is(
         closing_date=day(3),
     )
     begins = datetime.fromisoformat(f"{day(3)}T00:00:00+00:00") - timedelta(hours=ahead)
-    before_s = (begins - timedelta(hours=24) - ext("clock").now()).total_seconds()
+    before_s = (begins - timedelta(hours=15) - ext("clock").now()).total_seconds()
     await remind(seconds=before_s - 60)
     assert not await is_reminded(event)
     await remind(seconds=before_s + 60)
