@@ -134,14 +134,6 @@ async def lock(tx: Tx, document_ids: Sequence[str]) -> None:
     await crud_documents.lock(tx, f"id IN ({names})", values)
 
 
-async def forget(tx: Tx, relay: str, document_id: str) -> None:
-    """A lane without a document."""
-    await tx.execute(
-        "DELETE FROM events.nostr_lanes WHERE document_id = :id AND relay = :relay",
-        {"id": document_id, "relay": relay},
-    )
-
-
 async def note_ack(tx: Tx, job: Job, now: datetime) -> None:
     """The relay has this version; never a step back. It is to be read back."""
     await tx.execute(
@@ -155,7 +147,7 @@ async def note_ack(tx: Tx, job: Job, now: datetime) -> None:
 async def note_refusal(
     tx: Tx, job: Job, refusal: Refusal, error: str, next_try_at: datetime | None
 ) -> None:
-    """`next_try_at` None: this version is not tried again."""
+    """`next_try_at` None: this version is not tried again, but one that came meanwhile is."""
     await tx.execute(
         "UPDATE events.nostr_lanes SET attempts = attempts + 1, refusal = :refusal,"
         " last_error = :error, next_try_at = :next, parked_rev = :parked"
@@ -168,6 +160,12 @@ async def note_refusal(
             "sent": job.version,
         },
     )
+    if next_try_at is None:
+        await tx.execute(
+            "UPDATE events.nostr_lanes SET next_try_at = 0, parked_rev = NULL"
+            " WHERE document_id = :id AND relay = :relay AND wanted_created_at > :refused",
+            {**_lane(job), "refused": max(job.version, int(job.row["wanted_created_at"]))},
+        )
 
 
 async def note_nothing_to_send(tx: Tx, job: Job) -> None:

@@ -90,6 +90,14 @@ async def _forget_others(tx: Tx, which: str, values: dict[str, str], keep: Seque
     await tx.execute(f"DELETE FROM events.nostr_lanes WHERE {which}{others}", {**values, **kept})  # noqa: S608
 
 
+async def forget(tx: Tx, relay: str, document_id: str) -> None:
+    """A lane without a document."""
+    await tx.execute(
+        "DELETE FROM events.nostr_lanes WHERE document_id = :id AND relay = :relay",
+        {"id": document_id, "relay": relay},
+    )
+
+
 async def list_wallets(tx: Tx) -> list[str]:
     """Those with something signed."""
     rows = await tx.fetch_all(

@@ -11,7 +11,7 @@ from loguru import logger
 
 from ..clock import to_ms
 from ..crud import Session, Tx
-from . import crud_jobs, crud_relays
+from . import crud_jobs, crud_lanes, crud_relays
 from .crud_jobs import Job
 from .line import Line, NotReadable, Unanswered
 from .models import Answer, Refusal, RelayFailed, SignerFailed
@@ -103,7 +103,7 @@ class Pass:
             jobs = await crud_jobs.get_jobs(tx, self._url, [document_id])
         if not jobs:
             async with session.transaction() as tx:
-                await crud_jobs.forget(tx, self._url, document_id)
+                await crud_lanes.forget(tx, self._url, document_id)
             return True
         [job] = jobs
         if not job.is_to_send:

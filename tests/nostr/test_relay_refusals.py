@@ -3,8 +3,9 @@ the organiser sees which."""
 
 import httpx
 import pytest
+from websockets.asyncio.server import ServerConnection
 
-from support.builders import execute
+from support.builders import Json, execute
 from support.host import ext
 from support.lanes import Time, a_publisher, key_of, some_lanes
 from support.relays import Auth, Keeping, Refusing, SilentRelay
@@ -79,6 +80,34 @@ async def test_i8_listing_what_a_relay_refuses_for_good_waits_for_the_next_versi
         await lanes.pass_over_due()
         assert [event["id"] for event in relay.received[1:]] == [newer["id"]]
         assert (await publisher.state(relay.url))["state"] == "refused"
+
+
+async def test_i8_listing_a_version_that_comes_during_a_final_refusal_is_sent(
+    client: httpx.AsyncClient,
+) -> None:
+    """What is refused is the version before it."""
+
+    class Slow(Refusing):
+        """A fake: while it looks at its first event there is a newer version."""
+
+        async def on_event(self, wire: ServerConnection, event: Json) -> None:
+            if len(self.received) == 1:
+                versions.append(await publisher.change())
+                await some_lanes()._spread()
+            await super().on_event(wire, event)
+
+    async with Slow("invalid: no") as relay:
+        publisher = await a_publisher(client, [relay.url])
+        versions = [await publisher.sign()]
+        time = Time()
+        lanes = some_lanes(time, timeout_s=10.0)
+        for _ in range(3):
+            await lanes.pass_over_due()
+            time.pass_by(3600)
+        assert relay.received == versions
+        assert len(versions) == 2
+        shown = await publisher.state(relay.url)
+        assert (shown["state"], shown["attempts"]) == ("refused", 2)
 
 
 AGAIN = [
