@@ -54,6 +54,13 @@ async def lock(tx: Tx, which: str, values: Mapping[str, Any]) -> None:
         )
 
 
+async def lock_these(tx: Tx, ids: Sequence[str]) -> None:
+    """As `lock`; one that is not there is left out."""
+    values = {f"id{number}": id_ for number, id_ in enumerate(ids)}
+    if values:
+        await lock(tx, f"id IN ({', '.join(f':{name}' for name in values)})", values)
+
+
 async def bump(tx: Tx, ids: Sequence[str]) -> None:
     """What these are made of has changed. One that is not there is left out."""
     for id_ in sorted(ids):

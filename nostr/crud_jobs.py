@@ -8,7 +8,6 @@ from functools import cached_property
 
 from ..clock import to_ms
 from ..crud import Row, Tx
-from . import crud_documents
 from .crud_lanes import marks
 from .models import Purpose, Refusal
 
@@ -126,12 +125,6 @@ async def get_jobs(tx: Tx, relay: str, document_ids: Sequence[str]) -> list[Job]
         {"relay": relay, **values},
     )
     return [Job(row) for row in rows]
-
-
-async def lock(tx: Tx, document_ids: Sequence[str]) -> None:
-    """Before lanes of several documents are changed (see `crud_documents.lock`)."""
-    names, values = marks(document_ids)
-    await crud_documents.lock(tx, f"id IN ({names})", values)
 
 
 async def note_ack(tx: Tx, job: Job, now: datetime) -> None:

@@ -55,9 +55,11 @@ async def request_deletion(tx: Tx, document: Document) -> None:
     from then on. Does nothing for one that has not, or not any more."""
     if document.kind is None or document.key_id is None or document.pubkey is None:
         return
+    id_ = deletion_id(document.id, document.kind, document.pubkey)
+    calendar = document_id(Purpose.CALENDAR, document.wallet)
+    await crud_documents.lock_these(tx, [document.id, id_, calendar])
     if not await forget_signed(tx, document):
         return
-    id_ = deletion_id(document.id, document.kind, document.pubkey)
     before = await get_document(tx, id_)
     known = Deleted.from_json(before.content).ids if before else ()
     wallet, key_id = await _who_deletes(tx, document, document.key_id)
@@ -81,7 +83,7 @@ async def request_deletion(tx: Tx, document: Document) -> None:
         },
     )
     if document.purpose is Purpose.LISTING:
-        await crud_documents.bump(tx, [document_id(Purpose.CALENDAR, document.wallet)])
+        await crud_documents.bump(tx, [calendar])
 
 
 async def _who_deletes(tx: Tx, document: Document, key_id: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 from loguru import logger
 
 from ..crud import Session, Tx
-from . import crud_jobs, crud_relays
+from . import crud_documents, crud_jobs, crud_relays
 from .crud_jobs import Job
 from .line import Line, NotReadable
 from .pace import LanePace
@@ -136,7 +136,7 @@ async def read_back(
             await take_at_its_word(session, line.url, document_ids, now, exc.is_refusal)
             return False
     async with session.transaction() as tx:
-        await crud_jobs.lock(tx, document_ids)
+        await crud_documents.lock_these(tx, document_ids)
         fine = list(document_ids)
         jobs = await crud_jobs.get_jobs(tx, line.url, [job.document_id for job in asked])
         for job in jobs:
@@ -153,7 +153,7 @@ async def take_at_its_word(
 ) -> None:
     """What it has is not to be found out. `is_there`: it did answer, if only to say no."""
     async with session.transaction() as tx:
-        await crud_jobs.lock(tx, document_ids)
+        await crud_documents.lock_these(tx, document_ids)
         await crud_jobs.note_checked(tx, url, document_ids, now, was_read=False)
         if is_there:
             await crud_relays.note_back(tx, url)

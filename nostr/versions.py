@@ -193,11 +193,23 @@ async def _postpone(document: Document, until: datetime, problem: str) -> Result
 
 async def _save(document: Document, version: Version, account: Account | None, key: Key) -> Result:
     async with transaction() as tx:
-        if not await crud_documents.save_signed(tx, document, version):
-            return Result.WAITING
-        if document.purpose is Purpose.LISTING and account is not None:
-            await _accompany(tx, document, account, key)
-    return Result.SIGNED
+        is_saved = await save(tx, document, version, account, key)
+    return Result.SIGNED if is_saved else Result.WAITING
+
+
+async def save(
+    tx: Tx, document: Document, version: Version, account: Account | None, key: Key
+) -> bool:
+    """Store a version, and what it makes wanted. False when another came first."""
+    if document.purpose is not Purpose.LISTING or account is None:
+        return await crud_documents.save_signed(tx, document, version)
+    await crud_documents.lock_these(
+        tx, [document.id, document_id(Purpose.CALENDAR, account.wallet)]
+    )
+    if not await crud_documents.save_signed(tx, document, version):
+        return False
+    await _accompany(tx, document, account, key)
+    return True
 
 
 async def _accompany(tx: Tx, document: Document, account: Account, key: Key) -> None:

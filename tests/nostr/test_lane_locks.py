@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 from support.builders import an_event, eventually, execute, rows
 from support.host import ENGINE, ext
 from support.lanes import Publisher, a_publisher, some_lanes
+from support.listings import publishes
 
 pytestmark = [
     pytest.mark.asyncio,
@@ -59,9 +61,37 @@ async def _note_foreign(tx: Any, publisher: Publisher) -> None:
 
 async def _read_back(tx: Any, publisher: Publisher) -> None:
     ids = await _documents(publisher)
-    jobs = ext("nostr.crud_jobs")
-    await jobs.lock(tx, ids[::-1])
-    await jobs.note_checked(tx, RELAY, ids, ext("clock").now(), was_read=True)
+    await ext("nostr.crud_documents").lock_these(tx, ids[::-1])
+    await ext("nostr.crud_jobs").note_checked(tx, RELAY, ids, ext("clock").now(), was_read=True)
+
+
+async def _save(tx: Any, publisher: Publisher) -> None:
+    """What is signed makes a calendar wanted, whose id comes before the listing's."""
+    versions, accounts = ext("nostr.versions"), ext("nostr.accounts")
+    document = await _a_listing(tx, publisher)
+    account, key = await accounts.ensure(publisher.who.wallet)
+    said = versions.Version(
+        rev=document.rev,
+        event_json="{}",
+        nostr_id="0" * 64,
+        kind=document.kind,
+        d=document.d,
+        key_id=key.id,
+        pubkey=key.pubkey,
+        created_at=document.created_at + 1,
+        not_before=ext("clock").now(),
+        changes_at=None,
+    )
+    unsigned = replace(document, event_json=None)
+    await versions.save(tx, unsigned, said, account, key)
+
+
+async def _request_deletion(tx: Any, publisher: Publisher) -> None:
+    await ext("nostr.deletions").request_deletion(tx, await _a_listing(tx, publisher))
+
+
+async def _a_listing(tx: Any, publisher: Publisher) -> Any:
+    return await ext("nostr.crud_documents").get_document(tx, f"listing:{publisher.event_id}")
 
 
 async def _documents(publisher: Publisher) -> list[str]:
@@ -72,7 +102,16 @@ async def _documents(publisher: Publisher) -> list[str]:
     return [row["id"] for row in found]
 
 
-CHANGES = [_bump_wallet, _bump, _spread, _drop_relays, _note_foreign, _read_back]
+CHANGES = [
+    _bump_wallet,
+    _bump,
+    _spread,
+    _drop_relays,
+    _note_foreign,
+    _read_back,
+    _save,
+    _request_deletion,
+]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -80,12 +119,16 @@ async def test_i8_listing_who_waits_for_the_first_document_holds_nothing(
     client: httpx.AsyncClient, change: Change
 ) -> None:
     publisher = await a_publisher(client, [RELAY])
+    await publishes(publisher.who, relays=[RELAY], has_calendar=True)
     for _ in range(6):
         await an_event(client, publisher.who, nostr_publish=True)
-    await publisher.sign()
+    for _ in range(2):
+        # The calendar follows the listings in it.
+        await publisher.sign()
     if change is not _spread:
         await some_lanes()._spread()
     first, *others = await _documents(publisher)
+    assert first.startswith("calendar:")
     # Its row is the last one in the table, where an UPDATE without an order comes to it last.
     for _ in range(3):
         await execute("UPDATE events.nostr_documents SET rev = rev WHERE id = :id", id=first)
