@@ -118,13 +118,15 @@ async def make_missing(tx: Tx, purposes: Sequence[Purpose], wallet: str) -> None
         )
 
 
-# Two processes may sign one document at once: whoever saw its last version stores the next.
+# Two processes may sign one document at once: whoever saw its last version stores the next, unless
+# that was deleted meanwhile: the next one has to be newer than the deletion.
 SAVE_SIGNED = """
     UPDATE events.nostr_documents
     SET signed_rev = :rev, event_json = :event_json, nostr_id = :nostr_id, kind = :kind, d = :d,
         key_id = :key_id, pubkey = :pubkey, created_at = :created_at, not_before = :not_before,
         changes_at = :changes_at, attempts = 0, problem = NULL
     WHERE id = :id AND created_at = :was AND created_at < :created_at
+        AND COALESCE(nostr_id, '') = :was_id
 """
 
 
@@ -136,6 +138,7 @@ async def save_signed(tx: Tx, document: Document, version: Version) -> bool:
         "changes_at": to_ms(version.changes_at) if version.changes_at else None,
         "id": document.id,
         "was": document.created_at,
+        "was_id": document.nostr_id or "",
     }
     return await tx.execute(SAVE_SIGNED, values) == 1
 

@@ -11,6 +11,8 @@ from support.host import ext
 from support.listings import (
     a_listed_event,
     a_shop,
+    change,
+    deletions,
     document,
     now,
     published,
@@ -21,6 +23,7 @@ from support.listings import (
     times,
     watch_versions,
 )
+from support.people import Person
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("forgotten")]
 
@@ -107,13 +110,39 @@ async def test_i8_control_without_the_guard_two_processes_store_both(
 ) -> None:
     await settled(event)
     crud = ext("nostr.crud_documents")
-    guard = " AND created_at = :was AND created_at < :created_at"
-    assert guard in crud.SAVE_SIGNED
-    unguarded = crud.SAVE_SIGNED.replace(guard, " AND :was >= 0")
+    before, guard, _ = crud.SAVE_SIGNED.partition(" AND created_at = :was")
+    assert guard
+    unguarded = before + " AND :was >= 0 AND :was_id >= ''"
     monkeypatch.setattr(crud, "SAVE_SIGNED", unguarded)
     stored = await two_workers(event, monkeypatch)
     assert len(stored) == 6
     assert len(set(times(stored))) < 6, "Two versions of one time: the trap of replaceable events."
+
+
+async def test_i8_what_was_signed_before_a_deletion_is_not_stored_after_it(
+    client: httpx.AsyncClient, shop: Person, event: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time is before that of the deletion: relays would not show it."""
+    await settled(event)
+    at = now() + seconds(100)
+
+    async def taken_off_and_published_again() -> None:
+        patched.undo()
+        await change(client, shop, event, nostr_publish=False)
+        for later in (3, 6):
+            await sign(at + seconds(later))
+        await change(client, shop, event, nostr_publish=True)
+
+    await sell(event["id"])
+    with monkeypatch.context() as patched:
+        before_signing(patched, taken_off_and_published_again)
+        await sign(at)
+    assert len(await deletions(event["id"])) == 1
+    await sign(at + seconds(10))
+    [deletion] = await deletions(event["id"])
+    version = await published(event["id"])
+    assert sold(version) == 1
+    assert version["created_at"] > deletion["created_at"]
 
 
 async def test_i8_a_signer_that_fails_waits_longer_each_time_and_harms_no_other(
