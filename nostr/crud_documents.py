@@ -69,14 +69,33 @@ async def bump(tx: Tx, ids: Sequence[str]) -> None:
         )
 
 
+# Looked at, and at once where something stood in the way.
+_ANEW = (
+    "rev = rev + 1, attempts = 0, problem = NULL,"
+    " not_before = CASE WHEN problem IS NULL THEN not_before ELSE 0 END"
+)
+
+
 async def bump_wallet(tx: Tx, wallet: str) -> None:
     """An organiser's key, relays or name changed: everything is to be looked at, and at once."""
     await lock(tx, "wallet = :wallet", {"wallet": wallet})
     await tx.execute(
-        "UPDATE events.nostr_documents SET rev = rev + 1, attempts = 0, problem = NULL,"
-        " not_before = CASE WHEN problem IS NULL THEN not_before ELSE 0 END"
+        f"UPDATE events.nostr_documents SET {_ANEW}"  # noqa: S608  # see above
         " WHERE wallet = :wallet AND (purpose <> 'deletion' OR rev > signed_rev)",
         {"wallet": wallet},
+    )
+
+
+async def bump_listing(tx: Tx, event_id: str) -> None:
+    """A listing is to be looked at, and at once, with requests for deletion that come before it."""
+    which = (
+        "event_id = :event_id"
+        " AND (purpose = 'listing' OR (purpose = 'deletion' AND rev > signed_rev))"
+    )
+    await lock(tx, which, {"event_id": event_id})
+    await tx.execute(
+        f"UPDATE events.nostr_documents SET {_ANEW} WHERE {which}",  # noqa: S608  # see above
+        {"event_id": event_id},
     )
 
 

@@ -53,8 +53,8 @@ async def read_state(event_id: str, wallet: str) -> dict[str, Any]:
 
 
 async def republish(event_id: str, wallet: str) -> dict[str, Any]:
-    """Forget refusals and waiting times of this event's lanes, sign it again if anything has
-    changed, and look what each relay really has.
+    """Forget refusals and waiting times of this event's lanes and signers, sign it again if
+    anything has changed, and look what each relay really has.
 
     Raises NotFound, Forbidden, and InvalidInput when it is not published.
     """
@@ -64,7 +64,7 @@ async def republish(event_id: str, wallet: str) -> dict[str, Any]:
         document = await get_document(tx, listing)
         if document is None or not event.nostr_publish:
             raise InvalidInput(_NOT_PUBLISHED)
-        await crud_documents.bump(tx, [listing])
+        await crud_documents.bump_listing(tx, event_id)
         await crud_lanes.try_again(tx, listing)
         await crud_relays.try_again(tx, listing)
         known = await _read(tx, event_id, wallet)

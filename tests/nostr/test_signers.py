@@ -177,6 +177,33 @@ async def test_i8_a_signer_that_fails_waits_longer_each_time_and_harms_no_other(
     assert sold(await published(event["id"])) == 0
 
 
+async def test_i8_publishing_again_asks_a_signer_that_failed_at_once(
+    client: httpx.AsyncClient, shop: Person, event: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the listing, and for the deletion that comes before it."""
+    await settled(event)
+    failed = ext("nostr.models").SignerFailed
+
+    async def fails() -> None:
+        raise failed("offline", "The signer does not answer.")
+
+    at = now()
+    starts_at = (at + seconds(30 * 86_400)).isoformat()
+    await change(client, shop, event, starts_at=starts_at)
+    with monkeypatch.context() as patched:
+        before_signing(patched, fails)
+        for later in (0, 60):
+            await sign(at + seconds(later))
+    state = ext("nostr.state")
+    shown = await state.read_state(event["id"], shop.wallet)
+    assert [shown["problem"], shown["deletions_pending"][0]["problem"]] == ["offline"] * 2
+    shown = await state.republish(event["id"], shop.wallet)
+    assert [shown["problem"], shown["deletions_pending"][0]["problem"]] == [None] * 2
+    await sign(at + seconds(61))
+    assert len(await deletions(event["id"])) == 1
+    assert (await published(event["id"]))["kind"] == 31923
+
+
 async def test_i8_a_slow_signer_keeps_nobody_else_waiting(
     client: httpx.AsyncClient, event: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
