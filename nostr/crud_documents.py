@@ -99,6 +99,21 @@ async def bump_listing(tx: Tx, event_id: str) -> None:
     )
 
 
+async def outdate(tx: Tx, id_: str, at_s: int) -> None:
+    """What is signed is said again, later than this time (unix seconds), whatever else changes.
+
+    `spread_created_at` goes with it, so that no lane waits for a version that was never signed;
+    but not where lanes were not told of the last one yet.
+    """
+    later = "CASE WHEN created_at < :at THEN :at ELSE created_at + 1 END"
+    await tx.execute(
+        f"UPDATE events.nostr_documents SET created_at = {later}, spread_created_at ="  # noqa: S608  # see above
+        f" CASE WHEN spread_created_at < created_at THEN spread_created_at ELSE {later} END"
+        " WHERE id = :id AND event_json IS NOT NULL",
+        {"id": id_, "at": at_s},
+    )
+
+
 async def put_document(
     tx: Tx,
     purpose: Purpose,

@@ -1,5 +1,6 @@
 """What an organiser sees of an event's listing: where it is, and what each relay has of it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,9 +53,9 @@ async def read_state(event_id: str, wallet: str) -> dict[str, Any]:
     return _view(known, event.nostr_publish)
 
 
-async def republish(event_id: str, wallet: str) -> dict[str, Any]:
-    """Forget refusals and waiting times of this event's lanes and signers, sign it again if
-    anything has changed, and look what each relay really has.
+async def republish(event_id: str, wallet: str, moment: datetime) -> dict[str, Any]:
+    """Sign the listing again, forget refusals and waiting times of its lanes and signer, and look
+    what each relay really has.
 
     Raises NotFound, Forbidden, and InvalidInput when it is not published.
     """
@@ -65,6 +66,8 @@ async def republish(event_id: str, wallet: str) -> dict[str, Any]:
         if document is None or not event.nostr_publish:
             raise InvalidInput(_NOT_PUBLISHED)
         await crud_documents.bump_listing(tx, event_id)
+        # Another client may have deleted it: a relay then takes what is newer alone (NIP-09).
+        await crud_documents.outdate(tx, listing, int(moment.timestamp()))
         await crud_lanes.try_again(tx, listing)
         await crud_relays.try_again(tx, listing)
         known = await _read(tx, event_id, wallet)
@@ -97,12 +100,19 @@ def _view(known: _Known, is_published: bool) -> dict[str, Any]:
         "kind": document.kind if document else None,
         "revision": document.rev if document else 0,
         "signed_revision": document.signed_rev if document else 0,
-        "created_at": document.created_at if document and document.is_signed else None,
+        "created_at": _signed_at(document),
         "problem": document.problem if document else None,
         "deletions_pending": [_deletion(one) for one in known.unsigned_deletions],
         "links": _links(naddr),
         "relays": [_relay(known, url) for url in known.relays] if document else [],
     }
+
+
+def _signed_at(document: Document | None) -> int | None:
+    """The row's own time is ahead of it where the next version has to be later."""
+    if document is None or document.event_json is None:
+        return None
+    return int(json.loads(document.event_json)["created_at"])
 
 
 def _deletion(request: Document) -> dict[str, str | None]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from lnbits.core.models.wallets import BaseWalletTypeInfo
 
+from ..clock import now
 from ..models import clean_id
 from ..web import admin_key, api_router, invoice_key
 from . import state
@@ -27,12 +28,13 @@ async def read_state(event_id: str, key: InvoiceKey) -> dict[str, Any]:
 
 @router.post(
     "/events/{event_id}/nostr/republish",
-    summary="Send the listing again to relays that refused it or failed",
+    summary="Sign the listing again, and send it to relays that refused it or failed, too",
     responses=told(
         status_400="`invalid_input`: the event is not published to Nostr.",
         status_403="`forbidden`: an invoice key, or of another wallet.",
     ),
 )
 async def republish(event_id: str, key: AdminKey) -> dict[str, Any]:
-    """A relay that has the newest version does not get it twice: it is read back."""
-    return await state.republish(clean_id(event_id, "This event"), key.wallet.id)
+    """It is signed again with a later time, so that it also comes back where another client has
+    deleted it. What a relay really has is read back."""
+    return await state.republish(clean_id(event_id, "This event"), key.wallet.id, now())

@@ -5,16 +5,18 @@ import pytest
 from nostr_sdk import Nip19Coordinate, Nip19Event, PublicKey
 
 from support.builders import API, Json, an_event
+from support.host import ext
 from support.lanes import (
     Publisher,
     Time,
     a_publisher,
+    deleted_elsewhere,
     some_lanes,
     use_relays,
 )
 from support.people import Person
 from support.refusals import assert_refused, nothing_written
-from support.relays import Keeping, Refusing
+from support.relays import Keeping, LmdbRelay, Refusing, publish
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("loopback")]
 
@@ -167,6 +169,34 @@ async def test_republishing_reads_back_where_a_relay_said_yes(client: httpx.Asyn
         await lanes.pass_over_due()
         assert relay.kept == [version]
         assert relay.received == [version, version]
+
+
+async def test_republishing_brings_back_what_another_client_deleted(
+    client: httpx.AsyncClient,
+) -> None:
+    """NIP-09: a relay takes only what is newer than the deletion, and nothing has changed."""
+    async with LmdbRelay() as relay:
+        publisher = await a_publisher(client, [relay.url])
+        version = await publisher.sign()
+        time = Time()
+        lanes = some_lanes(time)
+        await lanes.pass_over_due()
+        at_s = int(ext("clock").now().timestamp())
+        accepted, words = await publish(relay.url, await deleted_elsewhere(publisher, at_s))
+        assert accepted, words
+        time.pass_by(601)
+        for _ in range(3):
+            await lanes.pass_over_due()
+        refused = await publisher.state(relay.url)
+        assert (refused["state"], refused["refusal"]) == ("refused", "parked")
+        assert (await publisher.sign()) == version
+        answer = (await republished(client, publisher)).json()
+        assert answer["created_at"] == version["created_at"]
+        again = await publisher.sign()
+        assert again["created_at"] > at_s
+        await lanes.pass_over_due()
+        assert await relay.events(publisher.address(version)) == [again]
+        assert (await publisher.state(relay.url))["state"] == "acknowledged"
 
 
 async def test_a_relay_left_out_is_not_shown_any_more(client: httpx.AsyncClient) -> None:

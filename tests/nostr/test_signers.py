@@ -197,7 +197,7 @@ async def test_i8_publishing_again_asks_a_signer_that_failed_at_once(
     state = ext("nostr.state")
     shown = await state.read_state(event["id"], shop.wallet)
     assert [shown["problem"], shown["deletions_pending"][0]["problem"]] == ["offline"] * 2
-    shown = await state.republish(event["id"], shop.wallet)
+    shown = await state.republish(event["id"], shop.wallet, at)
     assert [shown["problem"], shown["deletions_pending"][0]["problem"]] == [None] * 2
     await sign(at + seconds(61))
     assert len(await deletions(event["id"])) == 1

@@ -137,14 +137,22 @@ async def written_elsewhere(publisher: Publisher, created_at: int, title: str = 
     """Another version of the listing, by the same key, from another client."""
     version = await published(publisher.event_id)
     tags = [tag if tag[0] != "title" else ["title", title] for tag in version["tags"]]
-    template = {
-        "pubkey": version["pubkey"],
-        "created_at": created_at,
-        "kind": version["kind"],
-        "tags": tags,
-        "content": version["content"],
-    }
-    unsigned = UnsignedEvent.from_json(json.dumps(template))
+    template = {**version, "created_at": created_at, "tags": tags}
+    return await _signed_elsewhere(publisher, template)
+
+
+async def deleted_elsewhere(publisher: Publisher, created_at: int) -> str:
+    """A request for deletion of the listing, by the same key, from another client."""
+    version = await published(publisher.event_id)
+    address = f"{version['kind']}:{version['pubkey']}:{publisher.event_id}"
+    tags = [["a", address], ["e", version["id"]]]
+    template = {"kind": 5, "created_at": created_at, "tags": tags, "content": ""}
+    return await _signed_elsewhere(publisher, {**template, "pubkey": version["pubkey"]})
+
+
+async def _signed_elsewhere(publisher: Publisher, template: Json) -> str:
+    said = {name: template[name] for name in ("pubkey", "created_at", "kind", "tags", "content")}
+    unsigned = UnsignedEvent.from_json(json.dumps(said))
     return str(unsigned.sign_with_keys(await key_of(publisher.who)).as_json())
 
 
