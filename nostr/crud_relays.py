@@ -160,8 +160,11 @@ async def forget_unused(tx: Tx, now: datetime) -> None:
 
 
 async def try_again(tx: Tx, document_id: str) -> None:
-    """Relays of a document are not waited for any longer."""
-    of_document = "url IN (SELECT relay FROM events.nostr_lanes WHERE document_id = :id)"
+    """Relays of a document that failed are not waited for any longer. One that works, and asked
+    for a pause, is: it did so for all who share it."""
+    of_document = (
+        "failures > 0 AND url IN (SELECT relay FROM events.nostr_lanes WHERE document_id = :id)"
+    )
     await _lock(tx, of_document, {"id": document_id})
     await tx.execute(
         f"UPDATE events.nostr_relays SET retry_at = 0 WHERE {of_document}",  # noqa: S608  # see above

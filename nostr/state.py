@@ -1,6 +1,7 @@
 """What an organiser sees of an event's listing: where it is, and what each relay has of it."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from ..catalog import services as catalog
 from ..clock import from_ms, iso
 from ..crud import Row, Tx, reading, transaction
 from ..errors import InvalidInput
+from ..throttle import Limit
 from . import accounts, crud_documents, crud_due, crud_lanes, crud_relays
 from .crud_documents import document_id, get_document
 from .deletions import Deleted
@@ -31,6 +33,8 @@ ACKNOWLEDGED, PENDING, REFUSED, FAILING = "acknowledged", "pending", "refused", 
 # NIP-19: hints make an address longer, and few are enough to find it.
 _MAX_HINTS = 3
 _NOT_PUBLISHED = "This event is not published to Nostr."
+# For each wallet: signers and relays are asked at once, and relays serve other organisers, too.
+republish_limit = Limit(10, 60)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ async def republish(event_id: str, wallet: str, moment: datetime) -> dict[str, A
     """Sign the listing again, forget refusals and waiting times of its lanes and signer, and look
     what each relay really has.
 
-    Raises NotFound, Forbidden, and InvalidInput when it is not published.
+    Raises NotFound, Forbidden, TooManyRequests, and InvalidInput when it is not published.
     """
     event = await catalog.require_own(event_id, wallet)
     listing = document_id(Purpose.LISTING, event_id)
@@ -65,6 +69,7 @@ async def republish(event_id: str, wallet: str, moment: datetime) -> dict[str, A
         document = await get_document(tx, listing)
         if document is None or not event.nostr_publish:
             raise InvalidInput(_NOT_PUBLISHED)
+        republish_limit.take(wallet, time.monotonic())
         await crud_documents.bump_listing(tx, event_id)
         # Another client may have deleted it: a relay then takes what is newer alone (NIP-09).
         await crud_documents.outdate(tx, listing, int(moment.timestamp()))
@@ -162,7 +167,7 @@ def _next_try_at(
     if lane is None or _is_current(document, lane) or lane.parked_rev is not None:
         return None
     pause_until = from_ms(state["retry_at"]) if state and state["retry_at"] else None
-    times = [time for time in (lane.next_try_at, pause_until) if time and time.timestamp() > 0]
+    times = [at for at in (lane.next_try_at, pause_until) if at and at.timestamp() > 0]
     return max(times, default=None)
 
 

@@ -32,6 +32,7 @@ async def read_state(event_id: str, key: InvoiceKey) -> dict[str, Any]:
     responses=told(
         status_400="`invalid_input`: the event is not published to Nostr.",
         status_403="`forbidden`: an invoice key, or of another wallet.",
+        status_429="`too_many_requests`: it was asked for ten times within a minute.",
     ),
 )
 async def republish(event_id: str, key: AdminKey) -> dict[str, Any]:

@@ -199,6 +199,56 @@ async def test_republishing_brings_back_what_another_client_deleted(
         assert (await publisher.state(relay.url))["state"] == "acknowledged"
 
 
+async def test_republishing_does_not_wait_for_a_relay_that_failed(
+    client: httpx.AsyncClient,
+) -> None:
+    relay = Keeping()
+    publisher = await a_publisher(client, [relay.url])
+    version = await publisher.sign()
+    lanes = some_lanes(Time())
+    await lanes.pass_over_due()
+    async with relay:
+        await lanes.pass_over_due()
+        assert relay.kept == []
+        await republished(client, publisher)
+        await lanes.pass_over_due()
+        assert relay.kept == [version]
+
+
+async def test_republishing_does_not_hurry_a_relay_that_asks_for_a_pause(
+    client: httpx.AsyncClient,
+) -> None:
+    """It may be shared with other organisers."""
+    async with Refusing("rate-limited: slow down") as relay:
+        publisher = await a_publisher(client, [relay.url])
+        await publisher.sign()
+        time = Time()
+        lanes = some_lanes(time)
+        for _ in range(3):
+            await lanes.pass_over_due()
+            await republished(client, publisher)
+        assert len(relay.received) == 1
+        [told] = (await shown(client, publisher))["relays"]
+        assert told["next_try_at"] is not None
+        time.pass_by(5)
+        await lanes.pass_over_due()
+        assert len(relay.received) == 2
+
+
+async def test_republishing_is_limited_for_each_organiser(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = ext("throttle").Limit(2, 3600)
+    monkeypatch.setattr(ext("nostr.state"), "republish_limit", limit)
+    one, other = [await a_publisher(client, ["ws://127.0.0.1:9"]) for _ in range(2)]
+    for _ in range(2):
+        assert (await republished(client, one)).status_code == 200
+    async with nothing_written():
+        answer = await republished(client, one)
+        assert assert_refused(answer, 429) == "too_many_requests"
+    assert (await republished(client, other)).status_code == 200
+
+
 async def test_a_relay_left_out_is_not_shown_any_more(client: httpx.AsyncClient) -> None:
     async with Keeping() as relay, Keeping() as other:
         publisher = await a_publisher(client, [relay.url])
