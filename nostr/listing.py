@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta, timezone
 
 from ..catalog.models import ADMISSION, Event, Listing, Package
 from ..catalog.rules import event_sales, package_sales
-from ..catalog.times import day_end, day_start, event_is_over_at, zone_of
+from ..catalog.times import completes_at, day_end, day_start, event_is_over_at, zone_of
 from ..models import EventStatus, Sales
 
 PUBLISHED = "published"
@@ -94,12 +94,17 @@ def _status(paid: Listing, times: Times, available: int | None, now: datetime) -
     event = paid.event
     if event.status is EventStatus.CANCELLED:
         return CANCELLED
-    is_over = times.ends_at is not None and now >= times.ends_at
-    if event.status is EventStatus.COMPLETED or is_over:
+    over_at = _over_at(event, times)
+    if event.status is EventStatus.COMPLETED or (over_at is not None and now >= over_at):
         return COMPLETED
     if available == 0 or event_sales(event, paid.packages, now) is Sales.SOLD_OUT:
         return SOLD_OUT
     return PUBLISHED
+
+
+def _over_at(event: Event, times: Times) -> datetime | None:
+    """As the catalog completes it: where the calendar ends tickets may still be on sale."""
+    return completes_at(event) or times.ends_at
 
 
 def _total(paid: Listing) -> int | None:
@@ -122,7 +127,8 @@ def _active_wave(paid: Listing, now: datetime) -> Package | None:
 
 
 def _next_change(paid: Listing, times: Times, now: datetime) -> datetime | None:
-    moments = [times.ends_at, day_end(paid.event.closing_date, zone_of(paid.event))]
+    event = paid.event
+    moments = [_over_at(event, times), day_end(event.closing_date, zone_of(event))]
     for package in paid.packages:
         if package.is_wave:
             moments += [package.sale_starts_at, package.sale_ends_at]

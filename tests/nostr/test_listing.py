@@ -168,6 +168,30 @@ def test_i8_cancelled_comes_before_completed_before_sold_out() -> None:
     assert status(capacity=None, sold=10**6) == "published"
 
 
+@pytest.mark.parametrize("starts_at", [None, datetime(2030, 5, 31, 18, tzinfo=timezone.utc)])
+def test_i8_without_an_exact_end_it_is_over_when_its_sale_is(starts_at: datetime | None) -> None:
+    """1.6.9 sells until the closing date, whatever the days of the event are."""
+    event = an_event_row(starts_at=starts_at, ends_at=None, closing_date="2030-07-31")
+    on_sale, over = (
+        datetime(2030, 6, 2, tzinfo=timezone.utc),
+        datetime(2030, 8, 1, tzinfo=timezone.utc),
+    )
+    draft = draft_of(event, now=on_sale)
+    assert (value(draft.tags, "status"), draft.changes_at) == ("published", over)
+    assert "21,000 sat" in str(value(draft.tags, "summary"))
+    before = draft_of(event)
+    for name in ("end", "D"):
+        assert values(draft.tags, name) == values(before.tags, name)
+    assert value(draft_of(event, now=over).tags, "status") == "completed"
+
+
+def test_i8_without_a_last_day_of_sale_it_is_over_when_its_days_are() -> None:
+    event = an_event_row(starts_at=None, ends_at=None, closing_date="soon")
+    over = datetime(2030, 6, 1, tzinfo=timezone.utc)
+    assert draft_of(event).changes_at == over
+    assert value(draft_of(event, now=over).tags, "status") == "completed"
+
+
 def test_i8_a_cancelled_event_says_so_in_its_title_and_goes_on_standing() -> None:
     event = an_event_row(status=ext("models").EventStatus.CANCELLED)
     tags = draft_of(event).tags
