@@ -17,6 +17,9 @@ from .transport import Reach, reach
 _MAX_BYTES = 27_500
 # So that strangers' words cannot keep us from asking the organiser's own relays.
 _MAX_HINTS_ASKED = 2
+_MAX_ASKED = 5
+# Where most people's lists are to be found, however many relays an organiser has.
+_MAX_DEFAULTS_MORE = 2
 
 
 class NostrMessages:
@@ -80,12 +83,15 @@ async def _recipient(identifier: str, bounds: Reach) -> Recipient:
 
 
 async def _relays_to_ask(hints: Sequence[str], account: Account) -> tuple[str, ...]:
-    """Hints, the organiser's relays, the instance's, then the rest of the hints; each once."""
+    """Hints, the organiser's relays, the instance's, then the rest of the hints: each once, and
+    five of them; and two of the instance's that these leave no room for."""
     async with reading() as tx:
         defaults = (await read_settings(tx)).default_relays
     cleaned = clean_hints(list(hints))
     first, rest = cleaned[:_MAX_HINTS_ASKED], cleaned[_MAX_HINTS_ASKED:]
-    return tuple(dict.fromkeys([*first, *account.relays, *defaults, *rest]))
+    known = list(dict.fromkeys([*first, *account.relays, *defaults, *rest]))
+    asked, left = known[:_MAX_ASKED], known[_MAX_ASKED:]
+    return (*asked, *[url for url in defaults if url in left][:_MAX_DEFAULTS_MORE])
 
 
 class _Introduction:

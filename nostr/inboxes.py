@@ -14,7 +14,6 @@ from .transport import Reach, Relay, SignAuth, open_relay
 
 # NIP-17 has people name one to three. More would have us send to whomever they please.
 MAX_INBOXES = 3
-_MAX_ASKED = 5
 _MAX_ASKED_FURTHER = 3
 # Two lists that can be replaced: what is beyond these are old versions.
 _MAX_EVENTS = 10
@@ -39,20 +38,19 @@ async def open_for_buyer(
 async def find_inboxes(pubkey: str, relays: Sequence[str], reach: Reach) -> tuple[str, ...]:
     """One to three relays that this person (hex) reads messages on.
 
-    Looked for on the first five of `relays`; if it is not there, then on those where this person
-    says to write (NIP-65). Raises Undeliverable (`no_inbox`) when all of them answered without it,
+    Looked for on `relays`; if it is not there, then on those where this person says to write
+    (NIP-65). Raises Undeliverable (`no_inbox`) when all of them answered without it,
     and TryLater (`relays_unreachable`) when one did not answer: that may be the one that has it.
     """
-    asked = list(relays[:_MAX_ASKED])
-    found, is_silent = await _ask_all(asked, pubkey, reach)
+    found, is_silent = await _ask_all(relays, pubkey, reach)
     if not _newest(found, KIND_DM_RELAYS):
-        elsewhere = [url for url in _written_to(found) if url not in asked][:_MAX_ASKED_FURTHER]
+        elsewhere = [url for url in _written_to(found) if url not in relays][:_MAX_ASKED_FURTHER]
         found, is_one_silent = await _ask_all(elsewhere, pubkey, reach)
         is_silent = is_silent or is_one_silent
     inboxes = _inboxes(_newest(found, KIND_DM_RELAYS))
     if inboxes:
         return inboxes
-    if is_silent or not asked:
+    if is_silent or not relays:
         raise TryLater(
             "relays_unreachable",
             "Not every relay could be asked where the recipient reads messages.",

@@ -28,6 +28,7 @@ from support.direct import (
     written,
 )
 from support.host import ext
+from support.lanes import use_relays
 from support.people import Person, a_person
 from support.relays import (
     FakeRelay,
@@ -86,6 +87,27 @@ async def test_a_list_is_also_found_where_its_owner_says_to_write(
         await reads_on(bob, home.url, inbox.url)
         assert await send(await a_message(organiser, npub(bob))) == "sent"
         assert read_only.opened == 0
+    assert len(await wraps(inbox, bob)) == 1
+
+
+async def test_whatever_an_organiser_and_a_buyer_name_two_of_the_instances_relays_are_asked(
+    relay: LmdbRelay, inbox: LmdbRelay, bob: Keys
+) -> None:
+    organiser = await a_person()
+    async with AsyncExitStack() as stack:
+        own = [await stack.enter_async_context(Keeping()) for _ in range(5)]
+        told = [await stack.enter_async_context(Keeping()) for _ in range(3)]
+        others = [await stack.enter_async_context(Keeping()) for _ in range(2)]
+        await use_relays(organiser, [one.url for one in own])
+        hints = [RelayUrl.parse(one.url) for one in told]
+        profile = Nip19Profile(bob.public_key(), hints).to_bech32()
+        async with nostr_settings(others[0].url, relay.url, others[1].url):
+            sent = await a_message(organiser, profile)
+            assert await send(sent) == "Undeliverable no_inbox"
+            asked = [[one.opened for one in group] for group in (told, own, others)]
+            assert asked == [[1, 1, 0], [1, 1, 1, 0, 0], [1, 0]]
+            await reads_on(bob, relay.url, inbox.url)
+            assert await send(sent) == "sent"
     assert len(await wraps(inbox, bob)) == 1
 
 
