@@ -14,10 +14,14 @@ from .models import Document
 # that waits longer was written before the clock was set back; clocks of two hosts differ a little.
 LONGEST_WAIT = timedelta(minutes=10)
 _APART = timedelta(seconds=5)
+# A signer that said no: it may be a prompt to its owner each time.
+DENIED = "denied"
+LONGEST_WAIT_DENIED = timedelta(days=1)
 
 # Whatever is due, except of keys whose signer is at work (see `Busy`).
 _DUE = (
-    "rev > signed_rev AND (not_before <= :now OR not_before > :far"
+    "rev > signed_rev AND (not_before <= :now OR not_before > :farthest"
+    f" OR (not_before > :far AND COALESCE(problem, '') <> '{DENIED}')"
     " OR (problem IS NULL AND not_before > :near))"
 )
 
@@ -55,6 +59,7 @@ async def list_due(
         {
             "now": to_ms(now),
             "far": to_ms(now + LONGEST_WAIT + _APART),
+            "farthest": to_ms(now + LONGEST_WAIT_DENIED + _APART),
             "near": to_ms(now + interval + _APART),
             "limit": limit,
             **values,
@@ -75,6 +80,14 @@ async def next_due_at(tx: Tx, busy: Busy) -> datetime | None:
         values,
     )
     return from_ms(row["at"]) if row else None
+
+
+async def count_anew(tx: Tx, id_: str, attempts: int) -> None:
+    """It fails for another reason than before, and has done so only so often."""
+    await tx.execute(
+        "UPDATE events.nostr_documents SET attempts = :attempts WHERE id = :id",
+        {"id": id_, "attempts": attempts},
+    )
 
 
 async def has_timed(tx: Tx, now: datetime) -> bool:

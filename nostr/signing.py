@@ -14,8 +14,8 @@ from loguru import logger
 from ..crud import Tx, reading, transaction
 from ..settings import base_url, get_settings
 from . import accounts, crud_documents, crud_due
-from .crud_due import LONGEST_WAIT, Busy
-from .models import Account, Document, Key, Purpose, SignerFailed
+from .crud_due import DENIED, LONGEST_WAIT, Busy
+from .models import Account, Document, Key, Purpose, SignerFailed, Unsigned
 from .versions import INTERNAL, NO_RELAYS, Pace, Pen, Result, failure, give_up_for_now, renew
 
 _BATCH = 100
@@ -183,8 +183,28 @@ async def _nobody_signs(document: Document, now: datetime) -> None:
         await crud_documents.postpone(tx, document.id, now + LONGEST_WAIT, NO_RELAYS)
 
 
+class _PassPen(Pen):
+    """A pen for one pass. Who says no to a kind says so to all of it, and is asked once: each
+    question may be a prompt to the signer's owner."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__(key)
+        self._denied: dict[int, str] = {}
+
+    async def sign(self, event: Unsigned) -> str:
+        """See models.Signer."""
+        if event.kind in self._denied:
+            raise SignerFailed(DENIED, self._denied[event.kind])
+        try:
+            return await super().sign(event)
+        except SignerFailed as exc:
+            if exc.code == DENIED:
+                self._denied[event.kind] = exc.message
+            raise
+
+
 async def _sign_batch(batch: _Batch, now: datetime, pace: Pace) -> SignPass:
-    pen = Pen(batch.key)
+    pen = _PassPen(batch.key)
     signed = waiting = 0
     silent = False
     for document in batch.documents:

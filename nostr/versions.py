@@ -10,9 +10,9 @@ from loguru import logger
 from ..catalog import services as catalog
 from ..crud import Tx, reading, transaction
 from ..settings import base_url
-from . import crud_documents
+from . import crud_documents, crud_due
 from .crud_documents import Version, document_id
-from .crud_due import LONGEST_WAIT
+from .crud_due import DENIED, LONGEST_WAIT, LONGEST_WAIT_DENIED
 from .deletions import deletion_draft, get_deletion, request_deletion
 from .drafts import Draft, Nothing
 from .keys import open_signer
@@ -35,6 +35,8 @@ INTERNAL = "internal"
 
 # The clock may be set right at any moment.
 _LOOK_AGAIN = timedelta(minutes=1)
+# After these a try is ten minutes from the next.
+_FEW_ATTEMPTS = 7
 
 
 @dataclass(frozen=True)
@@ -225,9 +227,20 @@ async def _accompany(tx: Tx, document: Document, account: Account, key: Key) -> 
 
 
 async def give_up_for_now(document: Document, problem: str, now: datetime, pace: Pace) -> None:
-    """It could not be signed: once more after twice as long as the last time."""
-    wait = min(LONGEST_WAIT, pace.first_retry * 2 ** min(document.attempts, 20))
+    """It could not be signed: once more after twice as long as the last time.
+
+    Who said no often is let alone for a day. Not for a deletion: something newer may wait for it.
+    """
+    longest, attempts = LONGEST_WAIT, document.attempts
+    if problem == DENIED and document.purpose is not Purpose.DELETION:
+        longest = LONGEST_WAIT_DENIED
+        if document.problem != DENIED:
+            # However long it was silent before: that was no answer.
+            attempts = min(attempts, _FEW_ATTEMPTS)
+    wait = min(longest, pace.first_retry * 2 ** min(attempts, 20))
     async with transaction() as tx:
+        if attempts < document.attempts:
+            await crud_due.count_anew(tx, document.id, attempts)
         await crud_documents.postpone(tx, document.id, now + wait, problem, failed=True)
 
 

@@ -1,12 +1,14 @@
 """I8, who signs: slow, failing and stopped signers, and two processes at once."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from support.builders import Json
+from support.bunker import RemoteSigner
 from support.host import ext
 from support.listings import (
     a_listed_event,
@@ -16,6 +18,7 @@ from support.listings import (
     document,
     now,
     published,
+    publishes,
     seconds,
     sell,
     sign,
@@ -23,7 +26,9 @@ from support.listings import (
     times,
     watch_versions,
 )
+from support.nostr_settings import changed
 from support.people import Person
+from support.relays import LmdbRelay
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("forgotten")]
 
@@ -202,6 +207,57 @@ async def test_i8_publishing_again_asks_a_signer_that_failed_at_once(
     await sign(at + seconds(61))
     assert len(await deletions(event["id"])) == 1
     assert (await published(event["id"]))["kind"] == 31923
+
+
+async def test_i8_a_signer_that_says_no_is_asked_once_for_a_kind_and_no_other_document(
+    client: httpx.AsyncClient, seller: Person, relay: LmdbRelay
+) -> None:
+    timed = {"starts_at": "2035-05-31T20:00", "ends_at": "2035-05-31T22:00"}
+    async with RemoteSigner(relay.url) as signer:
+        await changed(client, seller, relays=[relay.url], key={"mode": "bunker", "uri": signer.uri})
+        events = [await a_listed_event(client, seller) for _ in range(3)]
+        events += [await a_listed_event(client, seller, **timed) for _ in range(3)]
+        signer.denied = {"sign_event"}
+        at = now()
+        done = await sign(at)
+        asked = [one["params"][0] for one in signer.requests if one["method"] == "sign_event"]
+        assert sorted(json.loads(one)["kind"] for one in asked) == [31922, 31923]
+        assert (done.signed, done.waiting) == (0, 6)
+        for event in events:
+            assert (await document(event["id"]))["problem"] == "denied"
+        signer.denied = set()
+        assert (await sign(at + seconds(5))).signed == 6
+
+
+async def test_i8_a_signer_that_keeps_saying_no_is_asked_once_a_day_until_something_is_changed(
+    client: httpx.AsyncClient, shop: Person, event: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = ext("nostr.models").SignerFailed
+    says, asked = ["offline"] * 12 + ["denied"] * 9, []
+
+    async def fails() -> None:
+        asked.append(1)
+        if says:
+            raise failed(says[0], "Not today.")
+
+    before_signing(monkeypatch, fails)
+    at, waits = now(), []
+    while says:
+        await sign(at)
+        says.pop(0)
+        due = ext("clock").from_ms((await document(event["id"]))["not_before"])
+        waits.append((due - at).total_seconds())
+        # It is let alone until then, also by whoever sells a ticket meanwhile.
+        await sell(event["id"])
+        await sign(due - seconds(1))
+        at = due
+    assert waits[10:] == [600, 600, 640, 1280, 2560, 5120, 10_240, 20_480, 40_960, 81_920, 86_400]
+    assert len(asked) == len(waits)
+    await sign(at - seconds(9))
+    assert len(asked) == len(waits)
+    await publishes(shop, profile_name="New name")
+    await sign(at - seconds(8))
+    assert sold(await published(event["id"])) == len(waits)
 
 
 async def test_i8_a_slow_signer_keeps_nobody_else_waiting(
