@@ -16,6 +16,7 @@ from ..settings import base_url, get_settings
 from . import accounts, crud_documents, crud_due
 from .crud_due import DENIED, LONGEST_WAIT, Busy
 from .models import Account, Document, Key, Purpose, SignerFailed, Unsigned
+from .pace import APART
 from .versions import INTERNAL, NO_RELAYS, Pace, Pen, Result, failure, give_up_for_now, renew
 
 _BATCH = 100
@@ -51,6 +52,8 @@ class Signing:
     def __init__(self, pace: Pace | None = None, base: str | None = None) -> None:
         self._pace = pace or Pace()
         self._base = base
+        # The latest moment that a pass has seen.
+        self._seen: datetime | None = None
         # By key: who is signing, and for which wallet as its active key.
         self._at_work: dict[str, tuple[asyncio.Task[SignPass], str | None]] = {}
 
@@ -70,7 +73,7 @@ class Signing:
 
     async def sign_due(self, now: datetime) -> SignPass:
         """One pass. Without anything due it only reads."""
-        await self._follow_base()
+        await self._look_anew(now)
         due = await self._read_due(now)
         if due:
             # After the rows: whoever has raised them, in another process too, for a change of the
@@ -90,16 +93,18 @@ class Signing:
             next_at = await crud_due.next_due_at(tx, self._busy())
         return SignPass(done.signed, done.waiting + waiting, next_at)
 
-    async def _follow_base(self) -> None:
+    async def _look_anew(self, now: datetime) -> None:
         """The site's address is in all that is signed, and in no row that a change of it would
-        raise; also, the clock may have been wrong before this process. What would say the same
-        again is settled, and not published."""
-        base = base_url()
-        if base == self._base:
-            return
-        async with transaction() as tx:
-            await crud_due.bump_signed(tx)
+        raise; and what a clock that was ahead has changed stands until it is looked at, also that
+        of before this process. What would say the same again is settled, and not published."""
+        base, latest = base_url(), self._seen or now
+        is_set_back = now < latest - APART
+        if is_set_back or base != self._base:
+            async with transaction() as tx:
+                await crud_due.bump_signed(tx)
         self._base = base
+        # Small steps back add up.
+        self._seen = now if is_set_back else max(now, latest)
 
     async def _read_due(self, now: datetime) -> list[Document]:
         async with reading() as tx:

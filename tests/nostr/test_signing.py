@@ -3,7 +3,7 @@ processes do. Time is simulated."""
 
 import json
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -25,6 +25,7 @@ from support.listings import (
     times,
     value,
 )
+from support.people import Person
 from support.relays import LmdbRelay, publish, query
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("forgotten")]
@@ -135,6 +136,46 @@ async def test_i8_a_clock_that_is_a_little_late_stops_nothing(
         await sell(event["id"])
         await sign(at - seconds(6 * number), interval=seconds(0))
     assert times(versions) == list(range(times(versions)[0], times(versions)[0] + 9))
+
+
+async def test_i8_what_a_clock_that_jumped_ahead_has_changed_is_changed_back(
+    client: httpx.AsyncClient, shop: Person, versions: list[Json]
+) -> None:
+    """`completed` waits for no time; only that the clock was set back tells that it is wrong."""
+    modules, at = (ext("nostr.signing"), ext("nostr.versions")), now()
+    ends = at + 2 * HOUR
+    times_of_day = {"starts_at": (ends - HOUR).isoformat(), "ends_at": ends.isoformat()}
+    await a_listed_event(client, shop, **times_of_day)
+    async with modules[0].Signing(modules[1].Pace(patience_s=None)) as signing:
+
+        async def told(moment: datetime) -> list[str | None]:
+            await signing.sign_due(moment)
+            return [value(version["tags"], "status") for version in versions]
+
+        assert await told(at) == ["published"]
+        assert await told(ends + seconds(10)) == ["published", "completed"]
+        # A little back is no jump, and much would be a version from the future.
+        for moment in (ends + seconds(6), at, at + HOUR):
+            assert await told(moment) == ["published", "completed"]
+        expected = ["published", "completed", "published"]
+        assert await told(ends - seconds(20)) == expected
+        assert await told(ends - seconds(10)) == expected
+        assert await told(ends + seconds(20)) == [*expected, "completed"]
+
+
+async def test_i8_steps_back_that_are_small_by_themselves_add_up(
+    event: Json, versions: list[Json]
+) -> None:
+    modules, at = (ext("nostr.signing"), ext("nostr.versions")), now()
+    async with modules[0].Signing(modules[1].Pace(patience_s=None)) as signing:
+        for later in (0, 3, 6):
+            await signing.sign_due(at + seconds(later))
+        revs = [(await document(event["id"]))["rev"]]
+        for back in (3, 0, -1):
+            await signing.sign_due(at + seconds(back))
+            revs.append((await document(event["id"]))["rev"])
+    assert revs == [revs[0], revs[0], revs[0] + 1, revs[0] + 1]
+    assert len(versions) == 1
 
 
 async def test_i8_a_document_that_cannot_be_made_keeps_no_other_back(
