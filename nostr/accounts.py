@@ -20,6 +20,7 @@ from .tries import key_tries
 
 # RFC 6761, RFC 6762, RFC 8375, and what ICANN keeps for private networks.
 _PRIVATE_NAMES = frozenset({"localhost", "local", "arpa", "internal"})
+_CHANGED_MEANWHILE = "The Nostr settings were changed meanwhile. Please load them again."
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ def _told(view: View, key: Key | None) -> dict[str, object]:
 async def _take_key(
     tx: Tx, key: Key | None, new: keys.NewKey, wallet: str, moment: datetime
 ) -> None:
+    """The new key signs from now on, also when `ensure` has made one for another process since
+    `key` was read. Raises StaleVersion."""
     if key is not None and key.pubkey == new.pubkey:
         # The same author: what was published stays valid, whoever signs the next version.
         await crud_accounts.replace_secret(tx, key.id, new.mode, new.secret)
@@ -148,9 +151,17 @@ async def _take_key(
     if key is not None:
         await crud_accounts.retire_key(tx, key.id, to_ms(moment))
     row = new.row(wallet, to_ms(moment))
-    if await crud_accounts.insert_key(tx, row):
-        # It may be the author of before: who paired it anew cannot sign by the old pairing.
-        await crud_due.hand_over(tx, wallet, new.pubkey, str(row["id"]))
+    if not await crud_accounts.insert_key(tx, row):
+        made = await crud_accounts.active_key(tx, wallet)
+        if made and made.mode is new.mode is KeyMode.GENERATED:
+            # By whoever signs: it may be in use, and is as good.
+            return
+        if made:
+            await crud_accounts.retire_key(tx, made.id, to_ms(moment))
+        if not await crud_accounts.insert_key(tx, row):
+            raise StaleVersion(_CHANGED_MEANWHILE)
+    # It may be the author of before: who paired it anew cannot sign by the old pairing.
+    await crud_due.hand_over(tx, wallet, new.pubkey, str(row["id"]))
 
 
 async def _try_key(wallet: str, body: KeyBody, key: Key | None) -> keys.NewKey | None:
@@ -177,7 +188,7 @@ async def _try_key(wallet: str, body: KeyBody, key: Key | None) -> keys.NewKey |
 
 def _require_version(current: int, wanted: int | None) -> None:
     if wanted is not None and wanted != current:
-        raise StaleVersion("The Nostr settings were changed meanwhile. Please load them again.")
+        raise StaleVersion(_CHANGED_MEANWHILE)
 
 
 def _refuse_private(relays: Sequence[str], settings: InstanceSettings) -> None:

@@ -1,16 +1,18 @@
 """A remote signer as an organiser's key: met first, and not tried without end."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from nostr_sdk import Keys
 
 from support.bunker import RemoteSigner
 from support.direct import nostr_settings
-from support.host import ext
-from support.nostr_settings import changed, key_rows, own_key, put, told
+from support.host import ENGINE, ext
+from support.nostr_settings import ONE, changed, key_rows, own_key, put, told
 from support.people import Person
 from support.refusals import assert_refused, nothing_written
 from support.relays import LmdbRelay
@@ -107,3 +109,46 @@ async def test_a_key_is_not_changed_without_end(
     assert len(await key_rows(seller)) == 2
     now[0] = 61.0
     await changed(client, seller, key=own_key())
+
+
+def made_meanwhile(monkeypatch: pytest.MonkeyPatch, seller: Person) -> list[str]:
+    """Another process makes this organiser's first key just before one is stored here. SQLite has
+    one writer at a time, so there it is made in the same transaction. Returns its public key."""
+    crud, accounts = ext("crud"), ext("nostr.crud_accounts")
+    insert, made = accounts.insert_key, []
+
+    async def late(tx: Any, values: Any) -> bool:
+        if not made:
+            other = ext("nostr.keys").generate()
+            made.append(other.pubkey)
+            row = other.row(seller.wallet, 0)
+            if ENGINE == "sqlite":
+                assert await insert(tx, row)
+            else:
+                async with crud.db.engine.begin() as raw:
+                    assert await insert(crud.Tx(raw), row)
+        stored: bool = await insert(tx, values)
+        return stored
+
+    monkeypatch.setattr(accounts, "insert_key", late)
+    return made
+
+
+async def test_a_key_that_was_given_takes_over_from_one_that_was_made_meanwhile(
+    client: httpx.AsyncClient, seller: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Keys.generate()
+    made = made_meanwhile(monkeypatch, seller)
+    found = await changed(client, seller, relays=[ONE], key=own_key(own))
+    assert (found["key"]["mode"], found["key"]["pubkey"]) == ("nsec", own.public_key().to_hex())
+    old, new = await key_rows(seller)
+    assert ([old["pubkey"]], old["retired_at"] is None) == (made, False)
+    assert (new["pubkey"], new["retired_at"]) == (own.public_key().to_hex(), None)
+
+
+async def test_of_two_keys_made_by_the_host_at_once_the_first_stays(
+    client: httpx.AsyncClient, seller: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = made_meanwhile(monkeypatch, seller)
+    found = await changed(client, seller, relays=[ONE])
+    assert [found["key"]["pubkey"]] == [key["pubkey"] for key in await key_rows(seller)] == made
