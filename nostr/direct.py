@@ -31,15 +31,18 @@ class NostrMessages:
         """A kind 14 message in a gift wrap of the wallet's key, and where its recipient reads.
 
         Undeliverable: `no_key`, `too_long`, `bad_key`, `name_unknown`, `no_inbox`. TryLater:
-        `name_unreachable`, `relays_unreachable`, `signer`.
+        `name_unreachable`, `relays_unreachable`, `hints_unreachable`, `signer`.
         """
         if len(json.dumps([subject, text], ensure_ascii=False).encode()) > _MAX_BYTES:
             raise Undeliverable("too_long", "The message is too long for Nostr.")
         account, key = await _sender(wallet)
         bounds = await reach()
         recipient = await _recipient(identifier, bounds)
-        relays = await _relays_to_ask([*hints, *recipient.hints], account)
-        inboxes = await find_inboxes(recipient.pubkey, relays, bounds)
+        async with reading() as tx:
+            defaults = (await read_settings(tx)).default_relays
+        relays = _relays_to_ask([*hints, *recipient.hints], account, defaults)
+        ours = {*account.relays, *defaults}
+        inboxes = await find_inboxes(recipient.pubkey, relays, ours, bounds)
         try:
             signer = await keys.open_signer(key)
             wrap = await signer.wrap(recipient.pubkey, text, [["subject", subject]])
@@ -82,11 +85,11 @@ async def _recipient(identifier: str, bounds: Reach) -> Recipient:
     return read_key(identifier)
 
 
-async def _relays_to_ask(hints: Sequence[str], account: Account) -> tuple[str, ...]:
+def _relays_to_ask(
+    hints: Sequence[str], account: Account, defaults: Sequence[str]
+) -> tuple[str, ...]:
     """Hints, the organiser's relays, the instance's, then the rest of the hints: each once, and
     five of them; and two of the instance's that these leave no room for."""
-    async with reading() as tx:
-        defaults = (await read_settings(tx)).default_relays
     cleaned = clean_hints(list(hints))
     first, rest = cleaned[:_MAX_HINTS_ASKED], cleaned[_MAX_HINTS_ASKED:]
     known = list(dict.fromkeys([*first, *account.relays, *defaults, *rest]))

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -35,35 +35,47 @@ async def open_for_buyer(
         yield relay
 
 
-async def find_inboxes(pubkey: str, relays: Sequence[str], reach: Reach) -> tuple[str, ...]:
+async def find_inboxes(
+    pubkey: str, relays: Sequence[str], ours: Collection[str], reach: Reach
+) -> tuple[str, ...]:
     """One to three relays that this person (hex) reads messages on.
 
     Looked for on `relays`; if it is not there, then on those where this person says to write
-    (NIP-65). Raises Undeliverable (`no_inbox`) when all of them answered without it,
-    and TryLater (`relays_unreachable`) when one did not answer: that may be the one that has it.
+    (NIP-65). Raises Undeliverable (`no_inbox`) when all of them answered without it, and TryLater
+    when one did not answer, which may be the one that has it: `relays_unreachable` for one of
+    `ours`, of the organiser and the instance, else `hints_unreachable`.
     """
-    found, is_silent = await _ask_all(relays, pubkey, reach)
+    found, silent = await _ask_all(relays, pubkey, reach)
     if not _newest(found, KIND_DM_RELAYS):
         elsewhere = [url for url in _written_to(found) if url not in relays][:_MAX_ASKED_FURTHER]
-        found, is_one_silent = await _ask_all(elsewhere, pubkey, reach)
-        is_silent = is_silent or is_one_silent
+        found, more = await _ask_all(elsewhere, pubkey, reach)
+        silent |= more
     inboxes = _inboxes(_newest(found, KIND_DM_RELAYS))
     if inboxes:
         return inboxes
-    if is_silent or not relays:
+    if not relays or silent.intersection(ours):
         raise TryLater(
             "relays_unreachable",
             "Not every relay could be asked where the recipient reads messages.",
+        )
+    if silent:
+        raise TryLater(
+            "hints_unreachable",
+            "A relay that the recipient named could not be asked where they read messages.",
         )
     raise Undeliverable(
         "no_inbox", "The recipient has not said where to receive messages (NIP-17)."
     )
 
 
-async def _ask_all(relays: Sequence[str], pubkey: str, reach: Reach) -> tuple[list[_Event], bool]:
-    """What they have, all asked at once; and whether one of them did not answer."""
-    waiting = {asyncio.create_task(_ask(url, pubkey, reach)) for url in relays}
-    answers: list[list[_Event]] = []
+async def _ask_all(
+    relays: Sequence[str], pubkey: str, reach: Reach
+) -> tuple[list[_Event], set[str]]:
+    """What they have, all asked at once; and which of them did not answer."""
+    asked = {asyncio.create_task(_ask(url, pubkey, reach)): url for url in relays}
+    waiting = set(asked)
+    silent = set(relays)
+    events: list[_Event] = []
     patience_s: float | None = None
     try:
         while waiting:
@@ -72,14 +84,17 @@ async def _ask_all(relays: Sequence[str], pubkey: str, reach: Reach) -> tuple[li
             )
             if not done:
                 break
-            answers += [answer for task in done if (answer := task.result()) is not None]
-            if any(_newest(answer, KIND_DM_RELAYS) for answer in answers):
+            for task in done:
+                if (answer := task.result()) is not None:
+                    silent.discard(asked[task])
+                    events += answer
+            if _newest(events, KIND_DM_RELAYS):
                 patience_s = _GRACE_S
     finally:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-    return [event for answer in answers for event in answer], len(answers) < len(relays)
+    return events, silent
 
 
 async def _ask(url: str, pubkey: str, reach: Reach) -> list[_Event] | None:

@@ -13,7 +13,8 @@ from .sending import Moving, Passed
 
 AT_ONCE = 4
 _BATCH = 50
-# What every message of a wallet would meet, and how long its others let other wallets go first.
+# What every message of a wallet would meet, unlike the relays that one buyer named
+# (`hints_unreachable`); and how long its others let other wallets go first.
 _OF_THE_WALLET = frozenset({"relays_unreachable", "signer"})
 _BEHIND = timedelta(minutes=1)
 

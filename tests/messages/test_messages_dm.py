@@ -214,6 +214,17 @@ async def test_a_wallet_without_relays_or_signer_lets_others_go_first(
     assert await send(relays, seconds=61) == 12
 
 
+async def test_relays_that_one_buyer_named_keep_no_other_message_back(
+    client: httpx.AsyncClient, organiser: Person
+) -> None:
+    later = ext("outbox.delivery").TryLater("hints_unreachable", "Not now.")
+    event = await bought_by(client, organiser, 12)
+    relays = Relays({name(number): later for number in range(8)})
+    assert await send(relays) == 4
+    assert sum(one["attempts"] for one in await messages(event["id"])) >= 8
+    assert (await states(event["id"])).count("queued") == 8
+
+
 async def test_what_was_sent_keeps_no_copy_of_it(
     client: httpx.AsyncClient, organiser: Person
 ) -> None:

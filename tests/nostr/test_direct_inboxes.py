@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from nostr_sdk import Keys
+from nostr_sdk import Keys, Nip19Profile, RelayUrl
 
 from support.builders import a_purchase, execute, row
 from support.direct import (
@@ -28,10 +28,11 @@ from support.direct import (
     wraps,
 )
 from support.host import ext
+from support.lanes import use_relays
 from support.mailbox import a_mail_server
 from support.messaging import a_free_event, drain, forget_all, message, send_mail
 from support.name_server import Authority, NameServer
-from support.people import Person
+from support.people import Person, a_person
 from support.relays import (
     Auth,
     Closing,
@@ -323,9 +324,26 @@ async def test_i9_a_relay_that_is_silent_may_be_the_one_that_knows_the_inbox(
         )
         assert accepted, words
         sent = await a_message(organiser, npub(carol))
-        assert await send(sent) == "TryLater relays_unreachable"
+        assert await send(sent) == "TryLater hints_unreachable"
         await home.start()
         assert await send(await again(sent.id)) == "Undeliverable no_inbox"
         home.inject(inboxes(carol, inbox.url))
         assert await send(await again(sent.id)) == "sent"
         await home.stop()
+
+
+async def test_whose_relay_is_silent_tells_whether_it_is_of_one_buyer_or_of_all(
+    organiser: Person, relay: LmdbRelay, bob: Keys
+) -> None:
+    """The organiser's other messages wait for relays of their own alone."""
+    gone, seller = Late().url, await a_person()
+    await use_relays(seller, [gone])
+    told = Nip19Profile(bob.public_key(), [RelayUrl.parse(gone)]).to_bech32()
+    assert await send(await a_message(organiser, told)) == "TryLater hints_unreachable"
+    assert await send(await a_message(seller, told)) == "TryLater relays_unreachable"
+    async with SilentRelay() as silent:
+        hint = Nip19Profile(bob.public_key(), [RelayUrl.parse(silent.url)]).to_bech32()
+        assert await send(await a_message(organiser, hint)) == "TryLater hints_unreachable"
+        assert silent.requests
+    async with nostr_settings(relay.url, gone):
+        assert await send(await a_message(organiser, told)) == "TryLater relays_unreachable"

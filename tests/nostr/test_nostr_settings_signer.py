@@ -115,7 +115,8 @@ def made_meanwhile(monkeypatch: pytest.MonkeyPatch, seller: Person) -> list[str]
     """Another process makes this organiser's first key just before one is stored here. SQLite has
     one writer at a time, so there it is made in the same transaction. Returns its public key."""
     crud, accounts = ext("crud"), ext("nostr.crud_accounts")
-    insert, made = accounts.insert_key, []
+    insert = accounts.insert_key
+    made: list[str] = []
 
     async def late(tx: Any, values: Any) -> bool:
         if not made:
