@@ -103,7 +103,8 @@ class DetailFields(Body):
     send_messages: StrictBool | None = Field(
         None,
         description="Whether buyers and attendees get mail and Nostr messages; a new event's do"
-        " unless told not. About refunds and a cancelled event they are told in any case.",
+        " unless told not. About refunds, cancelled tickets and a cancelled event they are told in"
+        " any case.",
     )
     send_reminder: StrictBool | None = Field(
         None,

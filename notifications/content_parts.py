@@ -17,6 +17,7 @@ from .models import Kind, Letter
 from .words import When, Words, Zone
 
 _VALID = (TicketStatus.ACTIVE, TicketStatus.USED)
+_GONE = (TicketStatus.CANCELLED, TicketStatus.REFUNDED)
 # More codes than this would make a mail that some servers refuse; their pages are linked.
 _MAX_CODES = 20
 _WITH_CODES = frozenset({Kind.ORDER_CONFIRMED, Kind.TICKET, Kind.REMINDER})
@@ -136,6 +137,23 @@ def tickets(telling: Telling) -> list[TicketBox]:
     return [_ticket(telling, ticket, codes.get(ticket.id)) for ticket in valid]
 
 
+def gone_tickets(telling: Telling) -> list[str]:
+    """Which tickets are void: one sentence, none where there are no such tickets."""
+    words = telling.words
+    gone = [_named(words, t) for t in telling.letter.tickets if t.status in _GONE]
+    return [words.count("gone", len(gone), tickets=", ".join(gone))] if gone else []
+
+
+def _named(words: Words, ticket: Ticket) -> str:
+    title, name = _title(words, "ticket", ticket), person(ticket.name)
+    return words.say("named", ticket=title, name=name) if name else title
+
+
+def _title(words: Words, text: str, ticket: Ticket) -> str:
+    """A text with the ticket's number, where it has one."""
+    return words.say(text if ticket.number else f"{text}_unnumbered", number=ticket.number)
+
+
 def notes(telling: Telling) -> list[str]:
     """What to do with the codes."""
     kinds = {ticket.kind for ticket in shown_codes(telling.letter)}
@@ -145,7 +163,6 @@ def notes(telling: Telling) -> list[str]:
 
 def _ticket(telling: Telling, ticket: Ticket, cid: str | None) -> TicketBox:
     words, listing = telling.words, telling.letter.listing
-    number = "" if ticket.number else "_unnumbered"
     package = listing.package(ticket.package_id) if listing and ticket.package_id else None
     zone = shown_zone(listing.event.timezone) if listing else None
     known = {
@@ -155,11 +172,11 @@ def _ticket(telling: Telling, ticket: Ticket, cid: str | None) -> TicketBox:
     }
     page = telling.letter.links.tickets.get(ticket.id)
     return TicketBox(
-        title=words.say(f"ticket{number}", number=ticket.number),
+        title=_title(words, "ticket", ticket),
         facts=[Fact(words.say(label), value) for label, value in known.items() if value],
         link=Button(words.say("open_ticket"), page) if page else None,
         cid=cid,
-        alt=words.say(f"qr{number}", number=ticket.number),
+        alt=_title(words, "qr", ticket),
     )
 
 

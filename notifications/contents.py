@@ -108,13 +108,16 @@ def _event_changed(telling: Telling) -> Content:
 
 
 def _event_cancelled(telling: Telling) -> Content:
-    words, order = telling.words, telling.letter.order
-    said = [telling.said("cancelled_intro")]
-    if not telling.is_buyers:
-        said.append(words.say("cancelled_holder"))
-    elif order is not None and order.total_sat:
-        said.append(words.say("cancelled_money"))
+    """The same for all orders of its recipient, who may be buyer of one and guest of another."""
+    listing, said = telling.letter.listing, [telling.said("cancelled_intro")]
+    if listing is not None and any(package.price_minor for package in listing.packages):
+        said.append(telling.words.say("cancelled_money"))
     return _base(telling, "cancelled", *said)
+
+
+def _tickets_cancelled(telling: Telling) -> Content:
+    ask = telling.words.say("void_ask")
+    return _base(telling, "void", *parts.gone_tickets(telling), ask)
 
 
 def _reminder(telling: Telling) -> Content:
@@ -143,7 +146,8 @@ def _owed(telling: Telling, text: str, said: str) -> Content:
     words, refund, claim = telling.words, telling.letter.refund, telling.letter.links.claim
     reason = refund.reason if refund and refund.reason in _REASONS else "other"
     why = words.say(f"reason_{reason}")
-    found = _base(telling, text, said, why, *_way(telling))
+    gone = parts.gone_tickets(telling)
+    found = _base(telling, text, said, why, *gone, *_way(telling))
     buttons = [Button(words.say("open_claim"), claim)] if claim else []
     return replace(found, facts=[], buttons=[*buttons, *found.buttons])
 
@@ -178,7 +182,9 @@ def _paid_how(words: Words, refund: Refund) -> list[str]:
 
 
 def _refund_paid(telling: Telling) -> Content:
-    found = _base(telling, "paid", telling.said("paid_intro"), *_way(telling))
+    # Paid at once, it is all that the buyer is told of the tickets.
+    gone = parts.gone_tickets(telling)
+    found = _base(telling, "paid", telling.said("paid_intro"), *gone, *_way(telling))
     return replace(found, facts=[])
 
 
@@ -187,6 +193,7 @@ _KINDS: Mapping[Kind, Callable[[Telling], Content]] = {
     Kind.TICKET: _ticket,
     Kind.EVENT_CHANGED: _event_changed,
     Kind.EVENT_CANCELLED: _event_cancelled,
+    Kind.TICKETS_CANCELLED: _tickets_cancelled,
     Kind.REFUND_DUE: _refund_due,
     Kind.REFUND_PAID: _refund_paid,
     Kind.LATE_PAYMENT: _late_payment,

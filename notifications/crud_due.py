@@ -15,7 +15,7 @@ from .models import Channel, Kind
 RANKS = {
     **dict.fromkeys((Kind.ORDER_CONFIRMED, Kind.TICKET), 0),
     **dict.fromkeys((Kind.REFUND_DUE, Kind.REFUND_PAID, Kind.LATE_PAYMENT), 1),
-    **dict.fromkeys((Kind.EVENT_CANCELLED, Kind.EVENT_CHANGED), 1),
+    **dict.fromkeys((Kind.EVENT_CANCELLED, Kind.TICKETS_CANCELLED, Kind.EVENT_CHANGED), 1),
     **dict.fromkeys((Kind.REMINDER, Kind.ANNOUNCEMENT), 2),
 }
 # Waiting, and no older one of the same event waits for the same recipient: nobody reads of a

@@ -144,10 +144,31 @@ async def event_cancelled(tx: Tx, fact: Fact, now: datetime) -> Rest:
         page = await _page(tx, fact, event)
     rows = list[Row]()
     for order, had in ((holder.order, holder.tickets) for holder in page.holders):
-        about = _about(Kind.EVENT_CANCELLED, event, order, f"{fact.topic}:{order.id}", fact)
+        # Whoever has several orders is told once.
+        about = _about(Kind.EVENT_CANCELLED, event, order, f"{fact.topic}:{event.id}", fact)
         rows += letters(about, recipients.everybody(order, had))
     await write_down(tx, rows)
     return {_AFTER: page.after} if page.after else None
+
+
+async def tickets_cancelled(tx: Tx, fact: Fact, now: datetime) -> Rest:
+    """Whom they were for; and the buyer, who else learns it with the money they get back.
+
+    Whatever the event says of messages: a ticket that is void must be known of before the door.
+    """
+    event, ticket_ids = await _event(tx, fact), fact.payload["ticket_ids"]
+    if event is None:
+        return None
+    rows = list[Row]()
+    for order, gone in ((holder.order, holder.tickets) for holder in await _one_holder(tx, fact)):
+        is_owed = fact.payload["is_owed"]
+        told = recipients.attendees(order, gone) if is_owed else recipients.everybody(order, gone)
+        # A ticket is cancelled once.
+        about = _about(Kind.TICKETS_CANCELLED, event, order, f"{fact.topic}:{ticket_ids[0]}", fact)
+        about = replace(about, payload={"ticket_ids": ticket_ids})
+        rows += letters(about, recipients.once_each(told))
+    await write_down(tx, rows)
+    return None
 
 
 async def _one_holder(tx: Tx, fact: Fact) -> Sequence[Holder]:
@@ -207,6 +228,7 @@ HANDLERS: Mapping[str, Handler] = {
     topics.REFUND_PAID: refund_paid,
     topics.EVENT_CHANGED: event_changed,
     topics.EVENT_CANCELLED: event_cancelled,
+    topics.TICKETS_CANCELLED: tickets_cancelled,
     topics.EVENT_REMINDER: event_reminder,
     topics.ANNOUNCEMENT: announcement,
 }

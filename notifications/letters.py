@@ -117,6 +117,8 @@ def _told(message: Message, order: Order | None, rows: Sequence[Ticket]) -> list
         return []
     if message.kind in _OF_REFUNDS:
         return [row for row in rows if row.refund_id == message.refund_id]
+    if message.kind is Kind.TICKETS_CANCELLED:
+        rows = [row for row in rows if row.id in message.payload.get("ticket_ids", ())]
     shown = _VALID if message.kind in _OF_VALID_TICKETS else _HAD
     known = [row for row in rows if row.status in shown]
     if message.kind is Kind.TICKET:
@@ -139,7 +141,7 @@ def _is_true(found: _Found, now: datetime) -> bool:
         return event.status is EventStatus.CANCELLED
     if not found.tickets:
         return False
-    if kind is Kind.ANNOUNCEMENT:
+    if kind in (Kind.ANNOUNCEMENT, Kind.TICKETS_CANCELLED):
         return True
     if event.status is EventStatus.CANCELLED:
         return False
@@ -162,8 +164,10 @@ def _is_news(message: Message, event: Event, now: datetime) -> bool:
 
 def _links(found: _Found) -> Links:
     base, order, refund = base_url(), found.order, found.refund
-    # Only the buyer gets what opens the whole order.
-    is_buyer = order is not None and found.message.ticket_id is None
+    # Only the buyer gets what opens the whole order. That an event is cancelled is one letter
+    # about all orders of its recipient, so it opens none.
+    is_of_all = found.message.kind is Kind.EVENT_CANCELLED
+    is_buyer = order is not None and found.message.ticket_id is None and not is_of_all
     secret = secret_key.derive("order", order.id) if order and order.secret_hash else None
     return Links(
         event=f"{base}/events/{found.listing.event.id}" if found.listing else None,

@@ -22,6 +22,7 @@ class Kind(str, Enum):
     TICKET = "ticket"
     EVENT_CHANGED = "event_changed"
     EVENT_CANCELLED = "event_cancelled"
+    TICKETS_CANCELLED = "tickets_cancelled"
     REFUND_DUE = "refund_due"
     REFUND_PAID = "refund_paid"
     LATE_PAYMENT = "late_payment"

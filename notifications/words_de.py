@@ -37,6 +37,7 @@ WORDS = Words(
         "where": "Wo",
         "ticket": "Ticket {number}",
         "ticket_unnumbered": "Ticket",
+        "named": "{ticket} ({name})",
         "type": "Ticketart",
         "holder": "Für",
         "valid": "Gültig",
@@ -82,10 +83,13 @@ WORDS = Words(
         "cancelled_heading": "Abgesagt: {event}",
         "cancelled_intro": "„{event}“ wurde vom Veranstalter abgesagt. Ihre Tickets sind nicht mehr"
         " gültig.",
-        "cancelled_money": "Sie erhalten Ihr Geld zurück. Dazu bekommen Sie eine gesonderte"
-        " Nachricht.",
-        "cancelled_holder": "Wurde das Ticket bezahlt, erhält die Person, die es gekauft hat, das"
-        " Geld zurück.",
+        "cancelled_money": "Wer Tickets bezahlt hat, erhält das Geld zurück und dazu eine"
+        " gesonderte Nachricht.",
+        "void_subject": "Stornierung: {event}",
+        "void_heading": "Stornierung: {event}",
+        "void_ask": "Falls Sie das überrascht, wenden Sie sich bitte an den Veranstalter.",
+        "gone_one": "Dieses Ticket ist nicht mehr gültig: {tickets}.",
+        "gone_many": "Diese Tickets sind nicht mehr gültig: {tickets}.",
         "news_subject": "Neues zu: {event}",
         "news_heading": "Eine Nachricht zu: {event}",
         # Money.

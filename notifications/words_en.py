@@ -35,6 +35,7 @@ WORDS = Words(
         "where": "Where",
         "ticket": "Ticket {number}",
         "ticket_unnumbered": "Ticket",
+        "named": "{ticket} ({name})",
         "type": "Type",
         "holder": "For",
         "valid": "Valid",
@@ -78,8 +79,13 @@ WORDS = Words(
         "cancelled_subject": "Cancelled: {event}",
         "cancelled_heading": "{event} is cancelled",
         "cancelled_intro": "The organiser has cancelled {event}. Your tickets are no longer valid.",
-        "cancelled_money": "You get your money back, and a message of its own about that.",
-        "cancelled_holder": "If the ticket was paid for, whoever bought it gets the money back.",
+        "cancelled_money": "Whoever paid for tickets gets the money back, and a separate message"
+        " about it.",
+        "void_subject": "Ticket cancellation: {event}",
+        "void_heading": "Ticket cancellation: {event}",
+        "void_ask": "If you did not expect this, please ask the organiser.",
+        "gone_one": "This ticket is no longer valid: {tickets}.",
+        "gone_many": "These tickets are no longer valid: {tickets}.",
         "news_subject": "News about {event}",
         "news_heading": "A message about {event}",
         # Money.

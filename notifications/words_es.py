@@ -37,6 +37,7 @@ WORDS = Words(
         "where": "Dónde",
         "ticket": "Entrada {number}",
         "ticket_unnumbered": "Entrada",
+        "named": "{ticket} ({name})",
         "type": "Tipo",
         "holder": "Para",
         "valid": "Validez",
@@ -80,8 +81,13 @@ WORDS = Words(
         "cancelled_subject": "Cancelado: {event}",
         "cancelled_heading": "Cancelado: {event}",
         "cancelled_intro": "El organizador ha cancelado «{event}». Sus entradas ya no son válidas.",
-        "cancelled_money": "Se le devolverá el dinero; le enviaremos otro mensaje al respecto.",
-        "cancelled_holder": "Si la entrada fue de pago, el dinero se devuelve a quien la compró.",
+        "cancelled_money": "A quien haya pagado entradas se le devolverá el dinero, y recibirá otro"
+        " mensaje al respecto.",
+        "void_subject": "Anulación de entradas: {event}",
+        "void_heading": "Anulación de entradas: {event}",
+        "void_ask": "Si no lo esperaba, consulte al organizador.",
+        "gone_one": "Esta entrada ya no es válida: {tickets}.",
+        "gone_many": "Estas entradas ya no son válidas: {tickets}.",
         "news_subject": "Novedades sobre {event}",
         "news_heading": "Un mensaje sobre {event}",
         # Money.

@@ -16,6 +16,8 @@ REFUND_PAID = "refund_paid"
 EVENT_CHANGED = "event_changed"
 EVENT_CANCELLED = "event_cancelled"
 EVENT_REMINDER = "event_reminder"
+# Of an order, whose event takes place all the same: `subject_id` is the order's.
+TICKETS_CANCELLED = "tickets_cancelled"
 # The organiser's own words to holders: `subject_id` is the message's id.
 ANNOUNCEMENT = "announcement"
 

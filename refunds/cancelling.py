@@ -15,6 +15,8 @@ from ..orders import endings, legacy
 from ..orders import services as orders
 from ..orders.models import FREE, Order
 from ..orders.services import OrderView
+from ..outbox import services as outbox
+from ..outbox.models import EVENT_CANCELLED, TICKETS_CANCELLED
 from ..tickets import services as tickets
 from ..tickets.models import Ticket
 from . import crud
@@ -160,7 +162,20 @@ async def _cancel(tx: Tx, known: Order, ticket_id: str | None, by: By, now: date
         refund = await take_back(tx, wanted, now)
     except LookupError as exc:
         raise TicketUsed("A ticket was used or cancelled meanwhile. Please look again.") from exc
+    await _tell(tx, event, wanted, refund)
     return Cancelled(wanted.amount_sat, refund)
+
+
+async def _tell(tx: Tx, event: Event | None, wanted: Return, refund: Refund | None) -> None:
+    """Those the tickets were for hear of it; of a cancelled event that there is none."""
+    if event is None:
+        return
+    ticket_ids = [ticket.id for ticket in wanted.tickets]
+    told = {"order_id": wanted.order.id, "ticket_ids": ticket_ids, "is_owed": refund is not None}
+    if event.status is EventStatus.CANCELLED:
+        await outbox.put(tx, EVENT_CANCELLED, event.id, event.id, told)
+    else:
+        await outbox.put(tx, TICKETS_CANCELLED, wanted.order.id, event.id, told)
 
 
 async def _event(tx: Tx, order: Order) -> Event | None:

@@ -59,7 +59,9 @@ async def drain(handler: Told, later_s: float = 0) -> Any:
         """Facts of other tests: nobody looks at them."""
 
     handlers = {topic: leave for topic in ("order_confirmed", "refund_due", "refund_paid")}
-    handlers |= {topic: leave for topic in ("event_changed", "event_cancelled")}
+    handlers |= {
+        topic: leave for topic in ("event_changed", "event_cancelled", "tickets_cancelled")
+    }
     now = ext("clock").now() + timedelta(seconds=later_s)
     return await ext("outbox.services").drain({**handlers, TOPIC: handler}, now)
 

@@ -21,6 +21,7 @@
     ticket: 'Ticket',
     event_changed: 'New time or place',
     event_cancelled: 'Event cancelled',
+    tickets_cancelled: 'Ticket cancelled',
     refund_due: 'Refund',
     refund_paid: 'Paid back',
     late_payment: 'Paid too late',

@@ -47,7 +47,7 @@ async def test_a_ticket_holder_gets_a_page_of_their_own(app: FastAPI) -> None:
 
 
 async def test_only_these_two_kinds_are_in_the_organisers_words(app: FastAPI) -> None:
-    for kind in ("refund_due", "event_cancelled", "reminder"):
+    for kind in ("refund_due", "event_cancelled", "tickets_cancelled", "reminder"):
         written = own("MINE", "MINE", kind=kind)
         assert "MINE" not in written.subject + written.text + written.html
 

@@ -3,6 +3,7 @@
 import copy
 import re
 import string
+from dataclasses import replace
 from datetime import date, timedelta
 from html import escape
 from html.parser import HTMLParser
@@ -197,6 +198,35 @@ async def test_a_refund_says_why_and_how_the_money_comes(app: FastAPI, language:
     paid = write("refund_paid", language)
     assert "ada@wallet.example" in paid.text
     assert paid.text != write("refund_paid", language, refund={"paid_by": "hand"}).text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_money_back_and_cancellations_name_the_tickets_that_are_void(
+    app: FastAPI, language: str
+) -> None:
+    cancelled = ext("models").TicketStatus.CANCELLED
+    gone = [a_ticket_of(n, status=cancelled, name=name) for n, name in ((7, "Bob"), (8, ""))]
+    ticket = "Entrada" if language == "es" else "Ticket"
+    for kind in ("refund_due", "refund_paid", "tickets_cancelled"):
+        written = write(kind, language, tickets=gone)
+        for text in (written.text, Page(written.html).text, written.short):
+            assert f": {ticket} 7 (Bob), {ticket} 8." in text
+        old = write(kind, language, tickets=[replace(gone[0], number=None)])
+        assert f": {ticket} (Bob)." in old.text
+        assert old.text != written.text
+        # Their codes and pages are of no use.
+        assert not any(page in written.text for page in TICKET_PAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_that_an_event_is_cancelled_tells_of_money_where_its_tickets_cost_any(
+    app: FastAPI, language: str
+) -> None:
+    """Whoever reads it may have other orders of it, and be another's guest."""
+    paid = {write("event_cancelled", language, order={"total_sat": n}).text for n in (0, 2000)}
+    free = write("event_cancelled", language, package={"price_minor": 0}).text
+    assert len(paid) == 1
+    assert len(free) < len(*paid)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -51,7 +51,10 @@ async def due() -> list[str]:
 async def test_tickets_go_before_changes_and_those_before_letters_to_many(box: Mailbox) -> None:
     ranks = [
         ("announcement", "reminder"),
-        ("event_changed", "event_cancelled", "late_payment", "refund_paid", "refund_due"),
+        (
+            *("event_changed", "event_cancelled", "tickets_cancelled"),
+            *("late_payment", "refund_paid", "refund_due"),
+        ),
         ("ticket", "order_confirmed"),
     ]
     kinds = [kind for group in ranks for kind in group]

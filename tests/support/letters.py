@@ -10,9 +10,11 @@ from support.host import ext
 BASE = "https://tickets.example.org"
 START = datetime(2030, 5, 3, 18, 0, tzinfo=timezone.utc)
 KINDS = (
-    *("order_confirmed", "ticket", "event_changed", "event_cancelled"),
+    *("order_confirmed", "ticket", "event_changed", "event_cancelled", "tickets_cancelled"),
     *("refund_due", "refund_paid", "late_payment", "reminder", "announcement"),
 )
+# They tell of tickets that were taken back.
+_OF_GONE = ("tickets_cancelled", "refund_due", "refund_paid")
 REASONS = (
     *("no_seat_left", "event_cancelled", "tickets_missing", "order_cancelled", "paid_twice"),
     *("buyer_cancelled", "organiser_cancelled", "minimum_not_reached"),
@@ -220,7 +222,8 @@ def a_letter(kind: str = "order_confirmed", language: str = "en", **changes: Any
     refund = a_refund_of(**_refund(kind, changes)) if message.refund_id else None
     changes.pop("refund", None)
     count = 1 if kind == "ticket" else 2
-    tickets = changes.pop("tickets", [a_ticket_of(n + 1) for n in range(count)])
+    status = getattr(ext("models").TicketStatus, "CANCELLED" if kind in _OF_GONE else "ACTIVE")
+    tickets = changes.pop("tickets", [a_ticket_of(n + 1, status=status) for n in range(count)])
     links = models.Links(
         event=f"{BASE}/events/EventOne",
         order=f"{BASE}/events/o/{'S' * 43}" if message.ticket_id is None else None,
