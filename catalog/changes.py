@@ -104,7 +104,9 @@ async def _tell_holders(tx: Tx, before: Event, after: Event) -> None:
     """Whoever has a ticket is told that time or place are others now."""
     was, is_ = when_and_where(before), when_and_where(after)
     if was != is_ and after.sold and after.status is EventStatus.PUBLISHED:
-        await outbox.put(tx, EVENT_CHANGED, after.id, after.id, {"before": was, "after": is_})
+        was_over = before.status is EventStatus.COMPLETED
+        told = {"before": was, "after": is_, "was_over": was_over}
+        await outbox.put(tx, EVENT_CHANGED, after.id, after.id, told)
 
 
 def _described(event: Event, patch: EventPatch, now: datetime) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ..outbox.models import Fact, Handler
 from ..refunds import services as refunds
 from ..refunds.models import Refund
 from ..tickets import services as tickets
+from ..tickets.models import Ticket
 from . import changes, crud, crud_announcements, hints, recipients
 from .models import Kind
 from .recipients import To
@@ -111,6 +112,9 @@ async def event_changed(tx: Tx, fact: Fact, now: datetime) -> Rest:
         return None
     page, rows = await _page(tx, fact, event), list[Row]()
     had = [holder for holder in page.holders if _was_confirmed(holder.order, fact)]
+    if fact.payload.get("was_over"):
+        # Dates for another time: who was let in at the last one is no guest of it.
+        had = [Holder(holder.order, rest) for holder in had if (rest := _unused(holder))]
     told = await changes.take_back(tx, event.id, [holder.order.id for holder in had], now)
     for holder in had:
         order, cause = holder.order, f"{fact.topic}:{fact.id}:{holder.order.id}"
@@ -124,8 +128,14 @@ async def event_changed(tx: Tx, fact: Fact, now: datetime) -> Rest:
     return {**fact.payload, _AFTER: page.after} if page.after else None
 
 
+def _unused(holder: Holder) -> list[Ticket]:
+    return [ticket for ticket in holder.tickets if ticket.status is TicketStatus.ACTIVE]
+
+
 def _was_confirmed(order: Order, fact: Fact) -> bool:
-    """Before it was a fact: whoever buys later knows."""
+    """Before it was a fact. Whoever pays later reads in their order's letter when and where it
+    takes place now, even if they saw another date when they ordered: no letter says what changed.
+    """
     return order.confirmed_at is None or order.confirmed_at <= fact.created_at
 
 

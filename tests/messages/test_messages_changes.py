@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.builders import API, Json, Row, a_purchase, execute
+from support.builders import API, Json, Row, a_purchase, day, execute
 from support.host import ext
 from support.mailbox import Mailbox
 from support.messaging import (
@@ -17,6 +17,7 @@ from support.messaging import (
     a_free_event,
     a_party_of_three,
     drain,
+    forget_all,
     letter_of,
     message,
     messages,
@@ -163,6 +164,42 @@ async def test_i9_two_changes_are_told_whole_in_whatever_order_they_are_looked_a
     [found] = await queued(event)
     payload = ext("catalog.models").read_json(found["payload"])
     assert (payload["before"]["location"], payload["after"]["location"]) == ("Hall", "Barn")
+
+
+async def test_an_event_used_again_writes_to_nobody_who_was_let_in_at_it(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    """1.6.9's organisers give a past event new dates. Who has a ticket to use yet is told."""
+
+    async def change(**fields: object) -> None:
+        url = f"{API}/events/{event['id']}"
+        answer = await client.put(url, json=fields, headers=organiser.admin)
+        assert answer.status_code == 200, answer.text
+
+    async def let_in(*ticket_ids: str) -> None:
+        for ticket_id in ticket_ids:
+            url = f"{API}/tickets/register/{ticket_id}"
+            assert (await client.put(url, headers=organiser.admin)).status_code == 200
+
+    event = await a_free_event(client, organiser)
+    party = await a_party_of_three(client, event)
+    await let_in(*party["ticket_ids"][:2])
+    await let_in(*(await a_purchase(client, event["id"], email="in@example.com"))["ticket_ids"])
+    await a_purchase(client, event["id"], email="out@example.com")
+    await change(closing_date=day(-3), event_start_date=day(-2), event_end_date=day(-2))
+    await ext("catalog.endings").complete_past(ext("clock").now())
+    await drain()
+    await forget_all()
+    await change(closing_date=day(5), event_start_date=day(6), event_end_date=day(6))
+    await drain()
+    assert [recipient for _, _, recipient in await told(event["id"])] == [
+        *("ada@nostr.example", "eve@nostr.example", ADA, "out@example.com")
+    ]
+    assert all([await letter_of(one) for one in await messages(event["id"])])
+    # While it is on sale again, everybody who holds a ticket is.
+    await change(location="Barn")
+    await drain()
+    assert len(await told(event["id"])) == 6
 
 
 async def test_i9_without_a_mail_server_facts_wait_for_one_a_week(
