@@ -33,13 +33,15 @@ class Told:
     believed: Mapping[_Key, Mapping[str, Any]]
     recent: Mapping[_Key, Sequence[datetime]]
 
-    def payload(self, order_id: str, to: To, fact: Fact) -> dict[str, Any] | None:
-        """What a letter about this change has to say; None: it brings back what is believed."""
+    def payload(self, order_id: str, to: To, fact: Fact) -> dict[str, Any]:
+        """What a letter about this change has to say. One that brings back what is believed is
+        written down as well, and outdated when it is to be sent: it keeps the recipient's other
+        orders from telling of this change alone."""
         own = {_BEFORE: fact.payload.get(_BEFORE), _AT: to_ms(fact.created_at)}
         known = self.believed.get((order_id, to.key))
         first = known if known is not None and known.get(_AT, 0) <= own[_AT] else own
         after = fact.payload.get(_AFTER) if known is None or first is known else known.get(_AFTER)
-        return {**first, _AFTER: after} if first.get(_BEFORE) != after else None
+        return {**first, _AFTER: after}
 
     def due_at(self, order_id: str, to: To, fact: Fact) -> datetime:
         """When the letter leaves, if nothing follows."""

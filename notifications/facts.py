@@ -117,13 +117,12 @@ async def event_changed(tx: Tx, fact: Fact, now: datetime) -> Rest:
         had = [Holder(holder.order, rest) for holder in had if (rest := _unused(holder))]
     told = await changes.take_back(tx, event.id, [holder.order.id for holder in had], now)
     for holder in had:
-        order, cause = holder.order, f"{fact.topic}:{fact.id}:{holder.order.id}"
+        order = holder.order
+        # Whoever has several orders is told by the first.
+        about = _about(Kind.EVENT_CHANGED, event, order, f"{fact.topic}:{fact.id}", fact)
         for to in recipients.everybody(order, holder.tickets):
-            payload = told.payload(order.id, to, fact)
-            if payload is not None:
-                about = _about(Kind.EVENT_CHANGED, event, order, cause, fact)
-                due_at = told.due_at(order.id, to, fact)
-                rows += letters(replace(about, payload=payload, due_at=due_at), [to])
+            payload, due_at = told.payload(order.id, to, fact), told.due_at(order.id, to, fact)
+            rows += letters(replace(about, payload=payload, due_at=due_at), [to])
     await write_down(tx, rows)
     return {**fact.payload, _AFTER: page.after} if page.after else None
 

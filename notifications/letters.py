@@ -71,6 +71,8 @@ async def _find(tx: Tx, message: Message) -> _Found | None:
         message = replace(message, payload={"subject": said.subject, "text": said.text})
         if message.order_id is not None:
             message, order = await _holding(tx, message, order, said.package_ids)
+    elif message.kind is Kind.EVENT_CHANGED:
+        message, order = await _holding(tx, message, order, None)
     rows = await tickets.order_tickets(tx, order.id) if order else []
     return _Found(message, listing, order, _told(message, order, rows), refund)
 

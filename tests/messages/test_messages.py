@@ -150,7 +150,12 @@ async def test_a_second_change_tells_of_both_and_one_that_is_undone_of_none(
     assert await _changes(event) == {(ADA, "Hall", "Barn"), (BOB, "Church", "Barn")}
     await put_off(client, organiser, event, "Hall")
     await drain()
-    assert await _changes(event) == {(BOB, "Church", "Hall")}
+    # Hers is not true any more, and stays unsent.
+    assert await _changes(event) == {(ADA, "Hall", "Hall"), (BOB, "Church", "Hall")}
+    queued = [one for one in await messages(event["id"]) if one["state"] == "queued"]
+    assert [await letter_of(one) is not None for one in queued if one["recipient"] == ADA] == [
+        *(True, False)
+    ]
 
 
 async def _changes(event: Json) -> set[tuple[str, str, str]]:

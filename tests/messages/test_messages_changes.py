@@ -131,6 +131,42 @@ async def test_a_change_is_told_as_it_is_when_it_is_sent(
     assert outdated["error_code"] == "outdated"
 
 
+@pytest.mark.parametrize("page", [1, 50])
+async def test_a_person_of_several_orders_reads_of_a_change_once(
+    client: httpx.AsyncClient,
+    organiser: Person,
+    box: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    page: int,
+) -> None:
+    """A family of 1.6.9 has an order per ticket."""
+    monkeypatch.setattr(ext("notifications.facts"), "_PAGE", page)
+    event = await an_event_of_ada(client, organiser)
+    for _ in range(3):
+        await a_purchase(client, event["id"], email=ADA)
+    await drain()
+    await all_sent(event)
+    await move(client, organiser, event, "Church")
+    await drain()
+    assert len(await queued(event)) == 1
+    await move(client, organiser, event, "Hall")
+    await drain()
+    assert [await letter_of(one) for one in await queued(event)] == [None]
+    await move(client, organiser, event, "Barn")
+    await drain()
+    [found] = await queued(event)
+    said = await text_of(found)
+    assert said.index("Hall") < said.index("Barn")
+    assert "Church" not in said
+    # It was written down for one of the orders; the others' tickets are valid still.
+    sql = "UPDATE events.ticket SET status = 'cancelled' WHERE event = :event"
+    await execute(f"{sql} AND order_id = :id", event=event["id"], id=found["order_id"])
+    other = await letter_of(found)
+    assert (other.order.id != found["order_id"], len(other.tickets)) == (True, 1)
+    await execute(sql, event=event["id"])
+    assert await letter_of(found) is None
+
+
 async def test_who_bought_after_a_change_is_not_told_of_it(
     client: httpx.AsyncClient, organiser: Person, box: Mailbox
 ) -> None:
