@@ -203,17 +203,24 @@ async def event_reminder(tx: Tx, fact: Fact, now: datetime) -> Rest:
 
 
 async def announcement(tx: Tx, fact: Fact, now: datetime) -> Rest:
-    """The organiser's words to holders of the chosen packages: each address once."""
+    """The organiser's words to holders of the chosen packages: each address once, in whatever
+    capitals orders spell it."""
     said = await crud_announcements.get(tx, fact.subject_id)
     event = await _event(tx, fact)
     if said is None or event is None:
         return None
-    page, rows = await _page(tx, fact, event), list[Row]()
-    for holder in page.holders:
-        about = _about(Kind.ANNOUNCEMENT, event, holder.order, f"{fact.topic}:{said.id}", fact)
+    page, rows, cause = await _page(tx, fact, event), list[Row](), f"{fact.topic}:{said.id}"
+    concerned = [
+        (holder.order, recipients.concerned(holder.order, holder.tickets, said.package_ids))
+        for holder in page.holders
+    ]
+    keys = {to.key for _, found in concerned for to in found}
+    told = await crud_announcements.list_told(tx, cause, keys) if keys else set()
+    for order, found in concerned:
+        about = _about(Kind.ANNOUNCEMENT, event, order, cause, fact)
         about = replace(about, payload={"announcement": said.id})
-        found = recipients.concerned(holder.order, holder.tickets, said.package_ids)
-        rows += letters(about, found)
+        rows += letters(about, [to for to in found if to.key not in told])
+        told |= {to.key for to in found}
     await write_down(tx, rows)
     return {_AFTER: page.after} if page.after else None
 

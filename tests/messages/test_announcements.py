@@ -78,6 +78,38 @@ async def test_i9_all_holders_are_written_to_each_address_once(
     assert [one for one in await messages(event["id"]) if "cold" in str(one["payload"])] == []
 
 
+@pytest.mark.parametrize("page", [1, 50])
+async def test_i9_an_address_in_other_capitals_is_the_same(
+    client: httpx.AsyncClient,
+    organiser: Person,
+    box: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    page: int,
+) -> None:
+    """Whether its orders are looked at together or one after the other."""
+    monkeypatch.setattr(ext("notifications.facts"), "_PAGE", page)
+    event = await a_free_event(client, organiser, send_messages=False)
+    for spelt in (ADA, "Ada@example.com", "jürgen@example.com", "JÜRGEN@example.com"):
+        name = spelt.replace("ü", "u").replace("Ü", "U").replace("example.com", "nostr.example")
+        await a_purchase(client, event["id"], email=spelt, nostr_identifier=name)
+    assert await reached(client, organiser, event) == 4
+    for _ in range(5):
+        await drain()
+    written = await messages(event["id"])
+    assert len(written) == 4, [one["recipient"] for one in written]
+    assert len({one["recipient"].casefold() for one in written}) == 4
+    assert len({one["cause"] for one in written}) == 1
+    assert (await send_mail()).sent == 2
+    # As somebody typed it: what is before the @ is the other server's to read.
+    assert {address for caught in box.messages for address in caught.recipients} == {
+        one["recipient"] for one in written if one["channel"] == "mail"
+    }
+    # Words that follow are another matter.
+    assert await reached(client, organiser, event, subject="And a hat") == 4
+    await drain()
+    assert len(await messages(event["id"])) == 8
+
+
 async def test_holders_of_chosen_ticket_types_are_written_to(
     client: httpx.AsyncClient, organiser: Person, box: Mailbox
 ) -> None:
