@@ -145,6 +145,12 @@ class OrderInProgress(TicketingError):
     status, code = HTTPStatus.CONFLICT, "order_in_progress"
 
 
+class AlreadyAnnounced(TicketingError):
+    """The same words went to the same holders a moment ago: most likely somebody got no answer."""
+
+    status, code = HTTPStatus.CONFLICT, "already_announced"
+
+
 class InvoiceFailed(TicketingError):
     status, code = HTTPStatus.SERVICE_UNAVAILABLE, "invoice_failed"
 

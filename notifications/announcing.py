@@ -9,7 +9,7 @@ from ..audit import services as audit
 from ..catalog.services import lock_event, own_event, read_listing
 from ..clock import to_ms
 from ..crud import Tx, reading, short_id, transaction
-from ..errors import InvalidInput, TooManyRequests
+from ..errors import AlreadyAnnounced, InvalidInput, TooManyRequests
 from ..orders import holders
 from ..outbox import services as outbox
 from ..outbox.models import ANNOUNCEMENT
@@ -22,6 +22,8 @@ from .rows import About
 
 _MOST_A_DAY = 10
 _DAY = timedelta(days=1)
+# So long the same words are taken for a second try of who got no answer to the first.
+_SAME_WORDS_FOR = timedelta(minutes=10)
 _PAGE = 200
 
 
@@ -53,7 +55,8 @@ async def count_recipients(event_id: str, wallet: str, package_ids: Sequence[str
 
 
 async def announce(event_id: str, wallet: str, words: Words, now: datetime) -> None:
-    """Tell holders of valid tickets. At most ten times a day for each event: TooManyRequests.
+    """Tell holders of valid tickets. At most ten times a day for each event: TooManyRequests; and
+    not the same to the same within ten minutes: AlreadyAnnounced.
 
     Raises NotFound, Forbidden, and InvalidInput for packages of another event.
     """
@@ -105,9 +108,7 @@ async def _chosen(
 
 
 async def _keep(tx: Tx, event_id: str, words: Words, now: datetime, *, is_test: bool) -> str:
-    """The event's row is locked, so of two at once one counts the other."""
-    if await crud_announcements.count_since(tx, event_id, now - _DAY) >= _MOST_A_DAY:
-        raise TooManyRequests(f"At most {_MOST_A_DAY} messages a day can be sent to holders.")
+    """The event's row is locked, so of two at once one sees the other."""
     said = short_id()
     packages = None if words.package_ids is None else json.dumps(sorted(set(words.package_ids)))
     row = {
@@ -119,5 +120,11 @@ async def _keep(tx: Tx, event_id: str, words: Words, now: datetime, *, is_test: 
         "is_test": is_test,
         "created_at": to_ms(now),
     }
+    if not is_test and await crud_announcements.is_said_since(tx, row, now - _SAME_WORDS_FOR):
+        raise AlreadyAnnounced(
+            "This very message was sent less than ten minutes ago, so it is not sent a second time."
+        )
+    if await crud_announcements.count_since(tx, event_id, now - _DAY) >= _MOST_A_DAY:
+        raise TooManyRequests(f"At most {_MOST_A_DAY} messages a day can be sent to holders.")
     await crud_announcements.insert(tx, row)
     return said

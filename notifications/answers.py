@@ -1,5 +1,6 @@
 """What the routes about messages answer, told in OpenAPI."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -95,12 +96,15 @@ _REFUSALS = {
     403: "`forbidden`: an invoice key, or of another wallet.",
     404: "`not_found`",
 }
+SAID_TWICE = {409: "`already_announced`: the same was sent to the same less than ten minutes ago."}
 _TOO_OFTEN = {429: "`too_many_requests`: it was sent often enough for now."}
 
 
-def told(model: type[BaseModel], *, bounded: bool = False) -> dict[int | str, dict[str, Any]]:
-    """What a route answers, and why it refuses by status."""
-    refusals = {**_REFUSALS, **(_TOO_OFTEN if bounded else {})}
+def told(
+    model: type[BaseModel], more: Mapping[int, str] | None = None, *, bounded: bool = False
+) -> dict[int | str, dict[str, Any]]:
+    """What a route answers, and why it refuses by status; `more`: reasons of its own."""
+    refusals = {**_REFUSALS, **(more or {}), **(_TOO_OFTEN if bounded else {})}
     found: dict[int | str, dict[str, Any]] = {
         status: {"model": MessageRefusal, "description": why} for status, why in refusals.items()
     }

@@ -15,7 +15,8 @@ class ResendBody(Body):
 
 
 class AnnouncementBody(Body):
-    """What the organiser says. Errors: 400 `invalid_input`, 429 `too_many_requests`."""
+    """What the organiser says. Errors: 400 `invalid_input`, 409 `already_announced`,
+    429 `too_many_requests`."""
 
     subject: StrictStr = Field(..., description="1 to 200 characters, one line.")
     text: StrictStr = Field(

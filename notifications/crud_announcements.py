@@ -47,6 +47,20 @@ async def count_since(tx: Tx, event_id: str, since: datetime) -> int:
     return int(row["total"]) if row else 0
 
 
+async def is_said_since(tx: Tx, row: Mapping[str, Any], since: datetime) -> bool:
+    """Whether the same words went to holders of the same packages of the event."""
+    found = await tx.fetch_one(
+        "SELECT id FROM events.announcements WHERE event_id = :event_id AND created_at > :since"
+        " AND subject = :subject AND text = :text"
+        " AND COALESCE(package_ids, '') = COALESCE(:package_ids, '') AND NOT is_test LIMIT 1",
+        {
+            **{name: row[name] for name in ("event_id", "subject", "text", "package_ids")},
+            "since": to_ms(since),
+        },
+    )
+    return found is not None
+
+
 async def list_told(
     tx: Tx, cause: str, keys: Collection[tuple[Channel, str]]
 ) -> set[tuple[Channel, str]]:

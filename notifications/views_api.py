@@ -130,11 +130,12 @@ async def preview(event_id: str, key: AdminKey, package_ids: PackageIds = None) 
 @router.post(
     "/events/{event_id}/messages",
     summary="Write to holders of tickets",
-    responses=answers.told(answers.Reach, bounded=True),
+    responses=answers.told(answers.Reach, answers.SAID_TWICE, bounded=True),
 )
 async def announce(event_id: str, body: AnnouncementBody, key: AdminKey) -> dict[str, Any]:
     """To everybody with a valid ticket, or of the chosen types; each address once. At most ten a
-    day for each event. It is sent in the background: see the list."""
+    day for each event, and the same not twice in ten minutes. It is sent in the background: see
+    the list."""
     wanted, wallet = clean_id(event_id, _EVENT), key.wallet.id
     words = Words(body.subject, body.text, body.package_ids)
     if body.test:

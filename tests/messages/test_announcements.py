@@ -1,12 +1,13 @@
 """The organiser's own words: to whom, how often, and once to each address."""
 
+import asyncio
 from datetime import datetime, timedelta, timezone
 
 import httpx
 import pytest
 
 from support.builders import API, Json, a_purchase
-from support.host import ext
+from support.host import ext, on_postgres
 from support.mailbox import Mailbox
 from support.messaging import (
     ADA,
@@ -18,11 +19,20 @@ from support.messaging import (
     send_mail,
     told,
 )
+from support.open_lock import open_the_lock
 from support.people import Person
 from support.refusals import assert_refused, nothing_written
 from support.trail import together
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+# SQLite has one file, and one process at a time that writes to it.
+@pytest.fixture
+def each_its_own_process(app: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    if on_postgres():
+        open_the_lock(monkeypatch)
+
 
 WORDS = {"subject": "Bring a coat", "text": "The hall is **cold**."}
 
@@ -159,11 +169,14 @@ async def test_a_test_goes_to_the_organiser_alone(
     await update_account(account)
     try:
         assert await reached(client, organiser, event, test=True) == 1
+        # It may be seen as often as one likes before it goes to all.
+        assert await reached(client, organiser, event, test=True) == 1
+        assert await reached(client, organiser, event) == 1
     finally:
         account.email = None
         await update_account(account)
     await send_mail(seconds=1)
-    assert [caught.recipients for caught in box.messages] == [("organiser@example.com",)]
+    assert [caught.recipients for caught in box.messages] == [("organiser@example.com",)] * 2
     assert box.messages[0].mail["Subject"] == WORDS["subject"]
 
 
@@ -176,8 +189,8 @@ async def test_at_most_ten_a_day_for_each_event(
     event, other = await a_free_event(client, organiser), await a_free_event(client, organiser)
     for one in (event, other):
         await a_purchase(client, one["id"], email=ADA)
-    for _ in range(10):
-        assert await reached(client, organiser, event) == 1
+    for number in range(10):
+        assert await reached(client, organiser, event, subject=f"No. {number}") == 1
     async with nothing_written():
         refused = await announce(client, organiser, event)
         assert assert_refused(refused, 429) == "too_many_requests"
@@ -185,6 +198,41 @@ async def test_at_most_ten_a_day_for_each_event(
     moved = datetime.now(timezone.utc) + timedelta(hours=24, minutes=1)
     monkeypatch.setattr(ext("clock"), "now", lambda: moved)
     assert await reached(client, organiser, event) == 1
+
+
+async def test_i9_the_same_words_do_not_leave_twice(
+    client: httpx.AsyncClient,
+    organiser: Person,
+    box: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever got no answer presses the button again."""
+    event, other = await a_free_event(client, organiser), await a_free_event(client, organiser)
+    for one in (event, other):
+        await a_purchase(client, one["id"], email=ADA)
+    kind = [event["packages"][0]["id"]]
+    assert await reached(client, organiser, event) == 1
+    async with nothing_written():
+        refused = await announce(client, organiser, event)
+        assert assert_refused(refused, 409) == "already_announced"
+    for words in ({"subject": "And a hat"}, {"text": "Brr."}, {"package_ids": kind}):
+        assert await reached(client, organiser, event, **words) == 1
+    assert_refused(await announce(client, organiser, event, package_ids=kind * 2), 409)
+    assert await reached(client, organiser, other) == 1
+    moved = datetime.now(timezone.utc) + timedelta(minutes=10, seconds=1)
+    monkeypatch.setattr(ext("clock"), "now", lambda: moved)
+    assert await reached(client, organiser, event) == 1
+
+
+async def test_i9_the_same_words_at_once_leave_once(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox, each_its_own_process: None
+) -> None:
+    event = await a_free_event(client, organiser, send_messages=False)
+    await a_purchase(client, event["id"], email=ADA)
+    answers = await asyncio.gather(*(announce(client, organiser, event) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    await drain()
+    assert await told(event["id"]) == [("announcement", "mail", ADA)]
 
 
 BAD: dict[str, list[object]] = {

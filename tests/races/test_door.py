@@ -14,34 +14,13 @@ from support.door_list import put_tickets
 from support.door_races import GATES, Doors, bought, doors_of
 from support.host import ext
 from support.invariants import broken_entries, broken_invariants
+from support.open_lock import open_the_lock
 from support.people import Person
 
 pytestmark = pytest.mark.asyncio
 
 DOORS = 16
 ONE, MANY = "one process", "a process for each request"
-
-
-class _Open:
-    """In place of the lock that lets one statement of a process after the other."""
-
-    async def acquire(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        """There is nothing to open."""
-
-    async def __aenter__(self) -> None:
-        await self.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        self.release()
-
-
-def open_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on only the database stands between two requests, as if each had a process of its
-    own."""
-    monkeypatch.setattr(ext("crud").db, "lock", _Open())
 
 
 # SQLite has one file, and one process at a time that writes to it.
