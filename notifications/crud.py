@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ..clock import to_ms
-from ..crud import Row, Tx
+from ..crud import Tx
 from .crud_due import RANKS
 from .models import Kind, Message
 
@@ -149,31 +149,3 @@ async def latest(tx: Tx, row: Mapping[str, Any]) -> Message | None:
         },
     )
     return Message.from_row(found) if found else None
-
-
-async def list_of_event(
-    tx: Tx, event_id: str, state: str | None, kind: str | None, limit: int, offset: int
-) -> tuple[list[Row], int]:
-    """A page of an event's messages with their tickets' numbers, newest first, and how many."""
-    where = (
-        " FROM events.messages m LEFT JOIN events.ticket t ON t.id = m.ticket_id"
-        " WHERE m.event_id = :event_id AND (CAST(:state AS TEXT) IS NULL OR m.state = :state)"
-        " AND (CAST(:kind AS TEXT) IS NULL OR m.kind = :kind)"
-    )
-    values = {"event_id": event_id, "state": state, "kind": kind}
-    count = await tx.fetch_one(f"SELECT COUNT(*) AS total{where}", values)
-    rows = await tx.fetch_all(
-        # Only words of this function are put in.
-        f"SELECT m.*, t.number AS ticket_number{where}"
-        " ORDER BY m.created_at DESC, m.id LIMIT :limit OFFSET :offset",
-        {**values, "limit": limit, "offset": offset},
-    )
-    return rows, int(count["total"]) if count else 0
-
-
-async def count_states(tx: Tx, event_id: str) -> dict[str, int]:
-    rows = await tx.fetch_all(
-        "SELECT state, COUNT(*) AS total FROM events.messages WHERE event_id = :id GROUP BY state",
-        {"id": event_id},
-    )
-    return {str(row["state"]): int(row["total"]) for row in rows}
