@@ -81,6 +81,11 @@ class Reach(BaseModel):
     recipients: int = Field(..., description="Addresses: mail, and Nostr names and keys.")
 
 
+class Requeued(BaseModel):
+    queued: int = Field(..., description="Messages that are on their way again.")
+    left: int = Field(..., description="Messages that are failed still: ask again for them.")
+
+
 class Preview(Reach):
     mail_configured: bool = Field(..., description="Whether this host sends mail at all.")
 

@@ -19,6 +19,10 @@ CLAIM = """
     WHERE id = :id AND state IN ('queued', 'sending') AND next_try_at <= :now
     RETURNING *
 """
+# It is sent now, as if for the first time.
+REQUEUED = (
+    "state = 'queued', attempts = 0, next_try_at = :now, error_code = NULL, last_error = NULL"
+)
 _MINE = " WHERE id = :id AND state = 'sending' AND attempts = :attempts"
 
 
@@ -119,8 +123,7 @@ async def requeue(tx: Tx, message_id: str, now: datetime) -> bool:
     """It is sent now, as if for the first time; False when it was sent, or is just being sent."""
     return (
         await tx.execute(
-            "UPDATE events.messages SET state = 'queued', attempts = 0, next_try_at = :now,"
-            " error_code = NULL, last_error = NULL"
+            f"UPDATE events.messages SET {REQUEUED}"  # noqa: S608 - words of this file
             " WHERE id = :id AND state IN ('queued', 'failed', 'undeliverable')",
             {"id": message_id, "now": to_ms(now)},
         )

@@ -1,10 +1,16 @@
 """SQL about the Nostr messages in `events.messages`: the wrap, and which inboxes have it."""
 
 import json
+from collections.abc import Sequence
 
 from ..crud import Tx
 from ..outbox.delivery import Wrapped
 from .models import Message
+
+_FORGET = (
+    "UPDATE events.messages SET wrap = NULL, wrap_id = NULL, relays = NULL, acked = NULL"
+    " WHERE channel = 'dm' AND (acked IS NULL OR acked = '[]')"
+)
 
 
 async def get_message(tx: Tx, message_id: str) -> Message | None:
@@ -34,12 +40,22 @@ async def forget_wrap(tx: Tx, message_id: str) -> bool:
     """Let a message that no inbox has be wrapped anew, for wherever its recipient reads by then."""
     return (
         await tx.execute(
-            "UPDATE events.messages SET wrap = NULL, wrap_id = NULL, relays = NULL, acked = NULL"
-            " WHERE id = :id AND channel = 'dm' AND (acked IS NULL OR acked = '[]')",
+            f"{_FORGET} AND id = :id",
             {"id": message_id},
         )
         == 1
     )
+
+
+async def forget_wraps(tx: Tx, message_ids: Sequence[str]) -> None:
+    """The same for some; at most a thousand."""
+    marks = {f"m{index}": message_id for index, message_id in enumerate(message_ids)}
+    if marks:
+        await tx.execute(
+            # Only bind marks are put in.
+            f"{_FORGET} AND id IN ({', '.join(f':{name}' for name in marks)})",
+            marks,
+        )
 
 
 async def note_ack(tx: Tx, message_id: str, relay: str) -> None:

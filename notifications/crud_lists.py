@@ -2,9 +2,12 @@
 sent is no failure: nobody misses it, and there is nothing to send again."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
+from ..clock import to_ms
 from ..crud import Row, Tx
-from .models import Kind, State
+from .crud import REQUEUED
+from .models import Channel, Kind, State
 
 OUTDATED = "outdated"
 _SHOWN_STATE = (
@@ -49,3 +52,18 @@ async def count_states(tx: Tx, event_id: str) -> Mapping[str, int]:
         {"id": event_id},
     )
     return {str(row["shown"]): int(row["total"]) for row in rows}
+
+
+async def requeue_failed(
+    tx: Tx, event_id: str, now: datetime, most: int
+) -> list[tuple[str, Channel]]:
+    """So many of an event's failed messages are sent now, as if for the first time: those that
+    failed first, so that one that fails anew comes after all others. Returns what they are."""
+    rows = await tx.fetch_all(
+        # Only words of this file and its neighbour are put in.
+        f"UPDATE events.messages SET {REQUEUED} WHERE state = 'failed' AND id IN ("  # noqa: S608
+        f"SELECT m.id FROM events.messages m WHERE m.event_id = :id AND {_SHOWN_STATE} = 'failed'"
+        " ORDER BY m.next_try_at, m.id LIMIT :most) RETURNING id, channel",
+        {"id": event_id, "now": to_ms(now), "most": most},
+    )
+    return [(str(row["id"]), Channel(row["channel"])) for row in rows]

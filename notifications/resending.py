@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from ..catalog.services import lock_event
 from ..crud import Tx, short_id, transaction
 from ..errors import NotFound
 from ..models import TicketStatus
@@ -14,7 +15,7 @@ from ..orders.models import Order
 from ..throttle import Limit
 from ..tickets import services as tickets
 from ..tickets.models import Ticket
-from . import crud, crud_dms, hints, recipients
+from . import crud, crud_dms, crud_lists, hints, recipients
 from .email import is_configured
 from .models import Channel, Kind, Message, State
 from .recipients import To
@@ -27,6 +28,9 @@ _OF_BUYERS = Limit(3, _HOUR_S)
 _OF_ORGANISERS = Limit(60, _HOUR_S)
 # However many orders name an address, and whoever asks.
 _TO_ONE_ADDRESS = Limit(10, 24 * _HOUR_S)
+
+# Failed messages that are sent again in one transaction.
+_MOST_AT_ONCE = 500
 
 NO_ADDRESS = {
     Channel.MAIL: "No e-mail address is known.",
@@ -42,6 +46,14 @@ class Shown:
 
     secret: str | None
     wallet: str | None
+
+
+@dataclass(frozen=True)
+class Requeued:
+    """How many failed messages of an event wait to be sent again, and how many are left to be."""
+
+    queued: int
+    left: int
 
 
 @dataclass(frozen=True)
@@ -172,6 +184,24 @@ async def resend_message(message_id: str, wallet: str, now: datetime) -> Message
         raise NotFound(UNKNOWN)
     hints.queued.beat([found.channel])
     return found
+
+
+async def resend_failed(event_id: str, wallet: str, now: datetime) -> Requeued:
+    """The organiser sends again what was given up of an event, except what is not true any more;
+    some hundreds at a time, because sales wait for it.
+
+    Raises NotFound, Forbidden; TooManyRequests.
+    """
+    async with transaction() as tx:
+        await lock_event(tx, event_id, wallet)
+        _count(_OF_ORGANISERS, f"failed:{event_id}", [])
+        found = await crud_lists.requeue_failed(tx, event_id, now, _MOST_AT_ONCE)
+        # As with a single one: its recipient may read elsewhere by now.
+        dms = [message_id for message_id, channel in found if channel is Channel.DM]
+        await crud_dms.forget_wraps(tx, dms)
+        left = (await crud_lists.count_states(tx, event_id)).get(State.FAILED.value, 0)
+    hints.queued.beat({channel for _, channel in found})
+    return Requeued(len(found), left)
 
 
 def _settles(message: Message, now: datetime) -> bool:

@@ -116,6 +116,18 @@ async def resend_message(message_id: str, key: AdminKey) -> dict[str, Any]:
     return services.message_view(found)
 
 
+@router.post(
+    "/events/{event_id}/messages/resend-failed",
+    summary="Send again what was given up, now",
+    responses=answers.told(answers.Requeued, bounded=True),
+)
+async def resend_failed(event_id: str, key: AdminKey) -> dict[str, int]:
+    """Some hundreds of messages at a time, those that failed first; not what is outdated or can go
+    nowhere. What fails anew counts as left again."""
+    wanted = clean_id(event_id, _EVENT)
+    return asdict(await resending.resend_failed(wanted, key.wallet.id, clock.now()))
+
+
 @router.get(
     "/events/{event_id}/messages/preview",
     summary="How many an announcement would reach",

@@ -131,6 +131,7 @@ NOT_LOGGED = {
     "POST /events/{event_id}/nostr/republish": "what is published stays the same",
     "POST /tickets/{ticket_id}/resend-email": "the list of messages is its record",
     "POST /orders/{order_id}/resend": "the list of messages is its record",
+    f"POST {_EVENT}/messages/resend-failed": "the list of messages is its record",
     "POST /messages/{message_id}/resend": "the list of messages is its record",
 }
 

@@ -166,33 +166,34 @@
         this.$emit('changed', event)
         await this.done('Saved.', 'settings')
       },
-      async again(message) {
-        if (this.busy) return
-        await this.sendAgain([message], message.id)
+      async again({id}) {
+        await this.sendAgain(id, async () => {
+          await request('POST', `/messages/${encodeURIComponent(id)}/resend`, this.wallet)
+          return {queued: 1, left: 0}
+        })
       },
       // All that were given up, also those not shown here.
       async allAgain() {
-        if (this.busy) return
-        this.busy = 'all'
-        try {
-          const path = `${this.path}?state=failed&limit=${MOST}`
-          const {data} = await request('GET', path, this.wallet)
-          await this.sendAgain(data.data, 'all')
-        } catch (error) {
-          this.problem = sentence(error, 'The messages could not be loaded.')
-        } finally {
-          this.busy = ''
-        }
+        await this.sendAgain('all', async () => {
+          const {data} = await request('POST', `${this.path}/resend-failed`, this.wallet)
+          return data
+        })
       },
-      async sendAgain(messages, busy) {
+      // `ask` sends some again, and tells how many are left.
+      async sendAgain(busy, ask) {
+        if (this.busy) return
         this.busy = busy
         this.said = ''
         let problem = ''
         let sent = 0
         try {
-          for (const {id} of messages) {
-            await request('POST', `/messages/${encodeURIComponent(id)}/resend`, this.wallet)
-            sent += 1
+          let answer = await ask()
+          // What fails anew meanwhile is not sent a third time.
+          const all = answer.queued + answer.left
+          sent = answer.queued
+          while (answer.queued && answer.left && sent < all) {
+            answer = await ask()
+            sent += answer.queued
           }
         } catch (error) {
           problem = sentence(error, 'That did not work. Please try again.')

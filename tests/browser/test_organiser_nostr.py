@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import pytest_asyncio
 from nostr_sdk import Keys, Nip19Coordinate
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from browser.desk import Desk
 from browser.shop import Shop
@@ -208,6 +208,60 @@ async def test_what_did_not_arrive_is_sent_again(shop: Shop, desk: Desk, box: Ma
     assert len(box.sent_to("bad@example.com")) == 3
 
 
+async def test_all_that_failed_is_sent_again_with_few_requests(
+    shop: Shop, desk: Desk, box: Mailbox
+) -> None:
+    """The host answers a few hundred a minute, and the organiser wants to go on afterwards."""
+    event = shop.an_event(name="After an outage", price_per_ticket=0, amount_tickets=30)
+    lost = [f"lost{number}@example.com" for number in range(12)]
+    for address in lost:
+        box.refused[address] = "550 5.1.1 no such mailbox"
+        shop.buy(event, email=address)
+    page = await desk.organiser_page("/events/")
+    card = await panel(page, "After an outage", "Messages")
+    await expect(card.get_by_text("12 messages were given up.")).to_be_visible(timeout=20_000)
+    box.refused.clear()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    await card.get_by_role("button", name="Send all failed again").click()
+    await expect(card.get_by_text("12 messages are on the way again.")).to_be_visible()
+    await expect(card.get_by_role("button", name="Send all failed again")).to_be_hidden()
+    await box.wait(12)
+    assert sorted(address for each in box.messages for address in each.recipients) == sorted(lost)
+    posted = [each for each in asked if each.startswith("POST")]
+    assert [each.rsplit("/", 1)[1] for each in posted] == ["resend-failed"]
+
+
+async def test_more_than_one_request_takes_are_asked_for_until_none_is_left(
+    shop: Shop, desk: Desk
+) -> None:
+    event = shop.an_event(name="Many pages", price_per_ticket=0)
+    page = await desk.organiser_page("/events/")
+    answers = [(500, 700), (500, 200), (200, 0)]
+    # The first is followed by as many as had failed by then, however much fails anew.
+    endless = [(500, 100), (500, 100), (500, 100)]
+
+    async def answer(route: Route) -> None:
+        queued, left = answers.pop(0)
+        await route.fulfill(json={"queued": queued, "left": left})
+
+    async def listed(route: Route) -> None:
+        summary = {"failed": 1200}
+        found = {"data": [], "total": 0, "summary": summary, "mail_configured": True}
+        await route.fulfill(json=found)
+
+    await page.route(re.compile(f"{event}/messages/resend-failed"), answer)
+    await page.route(re.compile(f"{event}/messages\\?"), listed)
+    card = await panel(page, "Many pages", "Messages")
+    await card.get_by_role("button", name="Send all failed again").click()
+    await expect(card.get_by_text("1,200 messages are on the way again.")).to_be_visible()
+    assert answers == []
+    answers += endless
+    await card.get_by_role("button", name="Send all failed again").click()
+    await expect(card.get_by_text("1,000 messages are on the way again.")).to_be_visible()
+    assert answers == endless[2:]
+
+
 async def test_an_organiser_writes_to_holders(shop: Shop, desk: Desk, box: Mailbox) -> None:
     event = shop.an_event(name="Letters", price_per_ticket=0)
     shop.buy(event, email="ada@example.com")
@@ -234,6 +288,14 @@ async def test_an_organiser_writes_to_holders(shop: Shop, desk: Desk, box: Mailb
     [letter] = [each for each in box.sent_to("bob@example.com") if "seven" in each.mail["Subject"]]
     assert "Please" in letter.part("text/plain")
     assert len(caught) == 5
+    # Pressed again, as by somebody who got no answer.
+    await card.get_by_role("button", name="Write to holders").click()
+    await card.get_by_label("Subject").fill("Doors at seven")
+    await card.get_by_label("Text (Markdown)").fill("**Please** be early.")
+    await card.get_by_role("button", name="Go on").click()
+    await dialog.get_by_role("button", name="Send").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("less than ten minutes ago")
+    assert len(box.messages) == 5
 
 
 async def test_a_server_without_mail_says_so(shop: Shop, desk: Desk) -> None:

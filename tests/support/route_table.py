@@ -196,6 +196,9 @@ def _messages(scene: Scene) -> dict[str, Guarded]:
         "POST /events/{event_id}/messages": admin_key(
             messages, own=400, foreign=403, body={"subject": "A", "text": "B", "package_ids": []}
         ),
+        "POST /events/{event_id}/messages/resend-failed": admin_key(
+            f"{messages}/resend-failed", foreign=403
+        ),
         "POST /messages/{message_id}/resend": admin_key("/messages/none/resend", own=404),
         "POST /orders/{order_id}/resend": order_secret_or_key(
             f"/orders/{scene.purchase['order_id']}/resend"
