@@ -19,7 +19,7 @@ from support.messaging import (
     send_mail,
     told,
 )
-from support.open_lock import open_the_lock
+from support.other_processes import another_process, open_the_lock
 from support.people import Person
 from support.refusals import assert_refused, nothing_written
 from support.trail import together
@@ -233,6 +233,22 @@ async def test_i9_the_same_words_at_once_leave_once(
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
     await drain()
     assert await told(event["id"]) == [("announcement", "mail", ADA)]
+
+
+async def test_i9_words_wait_for_what_another_process_is_just_saying(
+    client: httpx.AsyncClient, organiser: Person, box: Mailbox
+) -> None:
+    event = await a_free_event(client, organiser)
+    await a_purchase(client, event["id"], email=ADA)
+    said = ext("notifications.announcing")
+    words = said.Words(**WORDS)
+    async with another_process() as raw:
+        tx = ext("crud").Tx(raw)
+        await ext("catalog.services").lock_event(tx, event["id"], organiser.wallet)
+        await said._keep(tx, event["id"], words, ext("clock").now(), is_test=False)
+        asked = asyncio.ensure_future(announce(client, organiser, event))
+        await asyncio.sleep(0.3)
+    assert assert_refused(await asked, 409) == "already_announced"
 
 
 BAD: dict[str, list[object]] = {

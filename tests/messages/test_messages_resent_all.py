@@ -22,7 +22,7 @@ from support.messaging import (
     send_mail,
     states,
 )
-from support.open_lock import open_the_lock
+from support.other_processes import open_the_lock
 from support.people import Person
 from support.refusals import assert_refused, nothing_written
 

@@ -1,8 +1,7 @@
 """Limits of the catalog hold when another process changes the same event at the same time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -10,23 +9,12 @@ import pytest
 
 from support.builders import API, Json, an_event, package_row, rows
 from support.host import ext
+from support.other_processes import another_process
 from support.people import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Send = Callable[[], Awaitable[httpx.Response]]
-
-
-@asynccontextmanager
-async def another_process() -> AsyncIterator[Any]:
-    """A connection beside the one that this process allows itself; it commits at the end."""
-    session = ext("crud").Session()
-    raw = await session._connect()
-    try:
-        yield raw
-        await raw.commit()
-    finally:
-        await session._close()
 
 
 async def while_it_is_changed(statements: list[str], send: Send, **values: object) -> Any:

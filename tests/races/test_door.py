@@ -14,7 +14,7 @@ from support.door_list import put_tickets
 from support.door_races import GATES, Doors, bought, doors_of
 from support.host import ext
 from support.invariants import broken_entries, broken_invariants
-from support.open_lock import open_the_lock
+from support.other_processes import open_the_lock
 from support.people import Person
 
 pytestmark = pytest.mark.asyncio

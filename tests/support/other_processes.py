@@ -1,4 +1,8 @@
-"""Several processes on one database, as far as it can tell: without the lock that each has."""
+"""Several processes on one database, as far as it can tell."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -25,3 +29,15 @@ def open_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on only the database stands between two requests, as if each had a process of its
     own."""
     monkeypatch.setattr(ext("crud").db, "lock", _Open())
+
+
+@asynccontextmanager
+async def another_process() -> AsyncIterator[Any]:
+    """A connection beside the one that this process allows itself; it commits at the end."""
+    session = ext("crud").Session()
+    raw = await session._connect()
+    try:
+        yield raw
+        await raw.commit()
+    finally:
+        await session._close()
