@@ -59,7 +59,7 @@ def links_of(kind: str) -> set[str]:
     """Those a letter of this kind must have."""
     if kind == "ticket":
         return {EVENT_PAGE, TICKET_PAGES[0]}
-    found = {EVENT_PAGE, ORDER_PAGE}
+    found = {EVENT_PAGE} if kind == "event_cancelled" else {EVENT_PAGE, ORDER_PAGE}
     if kind in ("order_confirmed", "reminder"):
         found |= set(TICKET_PAGES)
     return found | ({CLAIM_PAGE} if kind in ("refund_due", "late_payment") else set())

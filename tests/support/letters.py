@@ -224,9 +224,10 @@ def a_letter(kind: str = "order_confirmed", language: str = "en", **changes: Any
     count = 1 if kind == "ticket" else 2
     status = getattr(ext("models").TicketStatus, "CANCELLED" if kind in _OF_GONE else "ACTIVE")
     tickets = changes.pop("tickets", [a_ticket_of(n + 1, status=status) for n in range(count)])
+    opens_order = message.ticket_id is None and kind != "event_cancelled"
     links = models.Links(
         event=f"{BASE}/events/EventOne",
-        order=f"{BASE}/events/o/{'S' * 43}" if message.ticket_id is None else None,
+        order=f"{BASE}/events/o/{'S' * 43}" if opens_order else None,
         claim=f"{BASE}/events/r/{'C' * 43}" if refund and refund.is_claimable else None,
         tickets={ticket.id: f"{BASE}/events/ticket/{ticket.id}" for ticket in tickets},
     )
