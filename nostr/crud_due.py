@@ -122,10 +122,16 @@ async def hand_over(tx: Tx, wallet: str, pubkey: str, key_id: str) -> None:
 
     An event may have moved to another wallet since: the key's wallet counts.
     """
+    signed = (
+        "pubkey = :pubkey AND key_id IN"
+        " (SELECT id FROM events.nostr_keys WHERE wallet = :wallet AND pubkey = :pubkey)"
+    )
+    values = {"pubkey": pubkey, "wallet": wallet}
+    # All of the wallet: who changes its key goes on to look at everything anew.
+    await crud_documents.lock(tx, f"wallet = :wallet OR ({signed})", values)
     await tx.execute(
-        "UPDATE events.nostr_documents SET key_id = :key_id WHERE pubkey = :pubkey AND key_id IN"
-        " (SELECT id FROM events.nostr_keys WHERE wallet = :wallet AND pubkey = :pubkey)",
-        {"key_id": key_id, "pubkey": pubkey, "wallet": wallet},
+        f"UPDATE events.nostr_documents SET key_id = :key_id WHERE {signed}",  # noqa: S608  # see above
+        {**values, "key_id": key_id},
     )
 
 

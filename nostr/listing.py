@@ -67,13 +67,13 @@ def _second(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def state_of(listing: Listing, times: Times, now: datetime) -> State:
+def state_of(listing: Listing, now: datetime) -> State:
     """The state of a published, cancelled or completed event; of a draft there is no listing."""
     paid = _without_holds(listing)
     event = paid.event
     total = _total(paid)
     available = None if total is None else max(0, total - event.sold)
-    status = _status(paid, times, available, now)
+    status = _status(paid, available, now)
     is_open = status in (PUBLISHED, SOLD_OUT)
     return State(
         status=status,
@@ -81,7 +81,7 @@ def state_of(listing: Listing, times: Times, now: datetime) -> State:
         sold=event.sold,
         available=available,
         wave=_active_wave(paid, now),
-        changes_at=_next_change(paid, times, now) if is_open else None,
+        changes_at=_next_change(paid, now) if is_open else None,
     )
 
 
@@ -90,21 +90,17 @@ def _without_holds(listing: Listing) -> Listing:
     return replace(listing, event=replace(listing.event, held=0), packages=packages)
 
 
-def _status(paid: Listing, times: Times, available: int | None, now: datetime) -> str:
+def _status(paid: Listing, available: int | None, now: datetime) -> str:
     event = paid.event
     if event.status is EventStatus.CANCELLED:
         return CANCELLED
-    over_at = _over_at(event, times)
+    # As the catalog has it: after the last day tickets may still be on sale, without an end, too.
+    over_at = completes_at(event)
     if event.status is EventStatus.COMPLETED or (over_at is not None and now >= over_at):
         return COMPLETED
     if available == 0 or event_sales(event, paid.packages, now) is Sales.SOLD_OUT:
         return SOLD_OUT
     return PUBLISHED
-
-
-def _over_at(event: Event, times: Times) -> datetime | None:
-    """As the catalog completes it: where the calendar ends tickets may still be on sale."""
-    return completes_at(event) or times.ends_at
 
 
 def _total(paid: Listing) -> int | None:
@@ -126,9 +122,9 @@ def _active_wave(paid: Listing, now: datetime) -> Package | None:
     return next(on_sale, waves[0] if waves else None)
 
 
-def _next_change(paid: Listing, times: Times, now: datetime) -> datetime | None:
+def _next_change(paid: Listing, now: datetime) -> datetime | None:
     event = paid.event
-    moments = [_over_at(event, times), day_end(event.closing_date, zone_of(event))]
+    moments = [completes_at(event), day_end(event.closing_date, zone_of(event))]
     for package in paid.packages:
         if package.is_wave:
             moments += [package.sale_starts_at, package.sale_ends_at]

@@ -61,7 +61,7 @@ def listing_draft(listing: Listing, site: Site, now: datetime) -> Draft | Nothin
     times = times_of(event)
     if times is None:
         return Nothing(NO_DATE)
-    state = state_of(listing, times, now)
+    state = state_of(listing, now)
     url = f"{site.base_url}/events/{event.id}"
     tags = [
         ["d", event.id],

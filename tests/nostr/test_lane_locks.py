@@ -90,6 +90,11 @@ async def _request_deletion(tx: Any, publisher: Publisher) -> None:
     await ext("nostr.deletions").request_deletion(tx, await _a_listing(tx, publisher))
 
 
+async def _hand_over(tx: Any, publisher: Publisher) -> None:
+    _, key = await ext("nostr.accounts").ensure(publisher.who.wallet)
+    await ext("nostr.crud_due").hand_over(tx, publisher.who.wallet, key.pubkey, key.id)
+
+
 async def _a_listing(tx: Any, publisher: Publisher) -> Any:
     return await ext("nostr.crud_documents").get_document(tx, f"listing:{publisher.event_id}")
 
@@ -111,6 +116,7 @@ CHANGES = [
     _read_back,
     _save,
     _request_deletion,
+    _hand_over,
 ]
 
 

@@ -185,11 +185,13 @@ def test_i8_without_an_exact_end_it_is_over_when_its_sale_is(starts_at: datetime
     assert value(draft_of(event, now=over).tags, "status") == "completed"
 
 
-def test_i8_without_a_last_day_of_sale_it_is_over_when_its_days_are() -> None:
-    event = an_event_row(starts_at=None, ends_at=None, closing_date="soon")
-    over = datetime(2030, 6, 1, tzinfo=timezone.utc)
-    assert draft_of(event).changes_at == over
-    assert value(draft_of(event, now=over).tags, "status") == "completed"
+@pytest.mark.parametrize("closing_date", ["9999-12-31", "soon"])
+def test_i8_without_a_last_day_of_sale_it_is_never_over(closing_date: str) -> None:
+    """Its page sells tickets for ever, too."""
+    event = an_event_row(starts_at=None, ends_at=None, closing_date=closing_date)
+    later = datetime(2031, 6, 1, tzinfo=timezone.utc)
+    assert value(draft_of(event, now=later).tags, "status") == "published"
+    assert draft_of(event).changes_at is None
 
 
 def test_i8_a_cancelled_event_says_so_in_its_title_and_goes_on_standing() -> None:
