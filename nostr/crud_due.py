@@ -14,14 +14,15 @@ from .models import Document
 # that waits longer was written before the clock was set back; clocks of two hosts differ a little.
 LONGEST_WAIT = timedelta(minutes=10)
 _APART = timedelta(seconds=5)
-# A signer that said no: it may be a prompt to its owner each time.
+# A signer that said no: it may be a prompt to its owner each time. And what waits for that.
 DENIED = "denied"
+DELETION_FIRST = "deletion_first"
 LONGEST_WAIT_DENIED = timedelta(days=1)
 
 # Whatever is due, except of keys whose signer is at work (see `Busy`).
 _DUE = (
     "rev > signed_rev AND (not_before <= :now OR not_before > :farthest"
-    f" OR (not_before > :far AND COALESCE(problem, '') <> '{DENIED}')"
+    f" OR (not_before > :far AND COALESCE(problem, '') NOT IN ('{DENIED}', '{DELETION_FIRST}'))"
     " OR (problem IS NULL AND not_before > :near))"
 )
 

@@ -12,7 +12,7 @@ from ..crud import Tx, reading, transaction
 from ..settings import base_url
 from . import crud_documents, crud_due
 from .crud_documents import Version, document_id
-from .crud_due import DENIED, LONGEST_WAIT, LONGEST_WAIT_DENIED
+from .crud_due import DELETION_FIRST, DENIED, LONGEST_WAIT, LONGEST_WAIT_DENIED
 from .deletions import deletion_draft, get_deletion, request_deletion
 from .drafts import Draft, Nothing
 from .keys import open_signer
@@ -26,11 +26,9 @@ from .profile import (
     relay_list_draft,
 )
 
-# Words in `nostr_documents.problem`, beside the codes of SignerFailed and NO_DATE.
+# Words in `nostr_documents.problem`, beside the codes of SignerFailed, NO_DATE and DELETION_FIRST.
 CLOCK = "clock"
 NO_RELAYS = "no_relays"
-# Its address was deleted, and that has to be signed before anything newer.
-DELETION_FIRST = "deletion_first"
 INTERNAL = "internal"
 
 # The clock may be set right at any moment.
@@ -160,7 +158,7 @@ async def _sign(
         async with reading() as tx:
             deletion = await get_deletion(tx, document, draft.kind, pen.key.pubkey)
         if deletion is not None and deletion.rev > deletion.signed_rev:
-            # Signed later it would delete this version as well.
+            # Its address was deleted: signed later, that would delete this version as well.
             until = max(deletion.not_before or now, now + pace.interval / 4)
             return await _postpone(document, until, DELETION_FIRST)
         last = max(last, deletion.created_at if deletion else 0)
@@ -227,12 +225,10 @@ async def _accompany(tx: Tx, document: Document, account: Account, key: Key) -> 
 
 
 async def give_up_for_now(document: Document, problem: str, now: datetime, pace: Pace) -> None:
-    """It could not be signed: once more after twice as long as the last time.
-
-    Who said no often is let alone for a day. Not for a deletion: something newer may wait for it.
-    """
+    """It could not be signed: once more after twice as long as the last time. Who said no often is
+    let alone for a day."""
     longest, attempts = LONGEST_WAIT, document.attempts
-    if problem == DENIED and document.purpose is not Purpose.DELETION:
+    if problem == DENIED:
         longest = LONGEST_WAIT_DENIED
         if document.problem != DENIED:
             # However long it was silent before: that was no answer.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -258,6 +259,41 @@ async def test_i8_a_signer_that_keeps_saying_no_is_asked_once_a_day_until_someth
     await publishes(shop, profile_name="New name")
     await sign(at - seconds(8))
     assert sold(await published(event["id"])) == len(waits)
+
+
+async def test_i8_what_waits_for_a_deletion_that_is_denied_is_not_looked_at_before_it(
+    client: httpx.AsyncClient, shop: Person, event: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = ext("nostr.models").SignerFailed
+
+    async def fails() -> None:
+        raise failed("denied", "Not today.")
+
+    await settled(event)
+    listing = await document(event["id"])
+    request = f"{event['id']}:{listing['kind']}:{listing['pubkey']}"
+    with monkeypatch.context() as patched:
+        before_signing(patched, fails)
+        await change(client, shop, event, nostr_publish=False)
+        await sign(at := now() + seconds(10))
+        await change(client, shop, event, nostr_publish=True)
+        for _ in range(9):
+            await sign(at)
+            at = ext("clock").from_ms(
+                (await document(f"listing:{request}", "deletion"))["not_before"]
+            )
+        found = await document(event["id"])
+        assert (found["problem"], ext("clock").from_ms(found["not_before"])) == (
+            "deletion_first",
+            at,
+        )
+        pulse = ext("crud").pulse
+        before = pulse.beats
+        done = await sign(at - timedelta(minutes=11))
+        assert (done.next_at, pulse.beats) == (at, before)
+    await sign(at)
+    await sign(at + seconds(5))
+    assert (await published(event["id"]))["created_at"] > listing["created_at"]
 
 
 async def test_i8_a_slow_signer_keeps_nobody_else_waiting(
