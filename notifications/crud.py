@@ -1,13 +1,13 @@
 """SQL of `events.messages`: written down, claimed, and what became of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from ..clock import to_ms
 from ..crud import Tx
 from .crud_due import RANKS
-from .models import Kind, Message
+from .models import Channel, Kind, Message
 
 _COLUMNS = (
     "id wallet event_id order_id ticket_id refund_id kind channel recipient language payload cause"
@@ -152,3 +152,19 @@ async def latest(tx: Tx, row: Mapping[str, Any]) -> Message | None:
         },
     )
     return Message.from_row(found) if found else None
+
+
+async def list_told(
+    tx: Tx, cause: str, keys: Collection[tuple[Channel, str]]
+) -> set[tuple[Channel, str]]:
+    """Whom of these (channel, casefolded address) a message with this cause was written to."""
+    marks = {f"k{index}": key for index, (_, key) in enumerate(keys)}
+    wanted = f" AND LOWER(recipient) IN ({', '.join(f':{name}' for name in marks)})"
+    # SQLite lowers the letters of English alone: where there are others all of them are read.
+    narrow = wanted if all(key.isascii() for key in marks.values()) else ""
+    rows = await tx.fetch_all(
+        # Only words of this function are put in.
+        f"SELECT channel, recipient FROM events.messages WHERE cause = :cause{narrow}",  # noqa: S608
+        {"cause": cause, **(marks if narrow else {})},
+    )
+    return {(Channel(row["channel"]), str(row["recipient"]).casefold()) for row in rows}

@@ -1,7 +1,7 @@
 """SQL of `events.announcements`: the organiser's own words to holders."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -59,22 +59,6 @@ async def is_said_since(tx: Tx, row: Mapping[str, Any], since: datetime) -> bool
         },
     )
     return found is not None
-
-
-async def list_told(
-    tx: Tx, cause: str, keys: Collection[tuple[Channel, str]]
-) -> set[tuple[Channel, str]]:
-    """Whom of these (channel, casefolded address) a message with this cause was written to."""
-    marks = {f"k{index}": key for index, (_, key) in enumerate(keys)}
-    wanted = f" AND LOWER(recipient) IN ({', '.join(f':{name}' for name in marks)})"
-    # SQLite lowers the letters of English alone: where there are others all of them are read.
-    narrow = wanted if all(key.isascii() for key in marks.values()) else ""
-    rows = await tx.fetch_all(
-        # Only words of this function are put in.
-        f"SELECT channel, recipient FROM events.messages WHERE cause = :cause{narrow}",  # noqa: S608
-        {"cause": cause, **(marks if narrow else {})},
-    )
-    return {(Channel(row["channel"]), str(row["recipient"]).casefold()) for row in rows}
 
 
 async def list_orders_of(tx: Tx, message: Message) -> list[str]:

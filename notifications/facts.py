@@ -21,7 +21,7 @@ from ..refunds.models import Refund
 from ..tickets import services as tickets
 from ..tickets.models import Ticket
 from . import changes, crud, crud_announcements, hints, recipients
-from .models import Kind
+from .models import Channel, Kind
 from .recipients import To
 from .rows import About, message_row
 
@@ -47,6 +47,15 @@ async def write_down(tx: Tx, rows: Sequence[Row]) -> None:
     """They wait to be sent from the commit on."""
     await crud.insert_missing(tx, rows)
     hints.queued.beat(str(row["channel"]) for row in rows)
+
+
+async def _write_down_once(tx: Tx, rows: Sequence[Row]) -> None:
+    """Of one cause, to many: each address once, in whatever capitals their orders spell it."""
+    first = dict[tuple[Channel, str], Row]()
+    for row in rows:
+        first.setdefault((Channel(row["channel"]), row["recipient"].casefold()), row)
+    told = await crud.list_told(tx, rows[0]["cause"], first.keys()) if rows else set()
+    await write_down(tx, [row for key, row in first.items() if key not in told])
 
 
 async def order_confirmed(tx: Tx, fact: Fact, now: datetime) -> Rest:
@@ -123,7 +132,7 @@ async def event_changed(tx: Tx, fact: Fact, now: datetime) -> Rest:
         for to in recipients.everybody(order, holder.tickets):
             payload, due_at = told.payload(order.id, to, fact), told.due_at(order.id, to, fact)
             rows += letters(replace(about, payload=payload, due_at=due_at), [to])
-    await write_down(tx, rows)
+    await _write_down_once(tx, rows)
     return {**fact.payload, _AFTER: page.after} if page.after else None
 
 
@@ -153,10 +162,9 @@ async def event_cancelled(tx: Tx, fact: Fact, now: datetime) -> Rest:
         page = await _page(tx, fact, event)
     rows = list[Row]()
     for order, had in ((holder.order, holder.tickets) for holder in page.holders):
-        # Whoever has several orders is told once.
         about = _about(Kind.EVENT_CANCELLED, event, order, f"{fact.topic}:{event.id}", fact)
         rows += letters(about, recipients.everybody(order, had))
-    await write_down(tx, rows)
+    await _write_down_once(tx, rows)
     return {_AFTER: page.after} if page.after else None
 
 
@@ -203,25 +211,17 @@ async def event_reminder(tx: Tx, fact: Fact, now: datetime) -> Rest:
 
 
 async def announcement(tx: Tx, fact: Fact, now: datetime) -> Rest:
-    """The organiser's words to holders of the chosen packages: each address once, in whatever
-    capitals orders spell it."""
+    """The organiser's words to holders of the chosen packages."""
     said = await crud_announcements.get(tx, fact.subject_id)
     event = await _event(tx, fact)
     if said is None or event is None:
         return None
-    page, rows, cause = await _page(tx, fact, event), list[Row](), f"{fact.topic}:{said.id}"
-    concerned = [
-        (holder.order, recipients.concerned(holder.order, holder.tickets, said.package_ids))
-        for holder in page.holders
-    ]
-    keys = {to.key for _, found in concerned for to in found}
-    told = await crud_announcements.list_told(tx, cause, keys) if keys else set()
-    for order, found in concerned:
-        about = _about(Kind.ANNOUNCEMENT, event, order, cause, fact)
+    page, rows = await _page(tx, fact, event), list[Row]()
+    for order, valid in ((holder.order, holder.tickets) for holder in page.holders):
+        about = _about(Kind.ANNOUNCEMENT, event, order, f"{fact.topic}:{said.id}", fact)
         about = replace(about, payload={"announcement": said.id})
-        rows += letters(about, [to for to in found if to.key not in told])
-        told |= {to.key for to in found}
-    await write_down(tx, rows)
+        rows += letters(about, recipients.concerned(order, valid, said.package_ids))
+    await _write_down_once(tx, rows)
     return {_AFTER: page.after} if page.after else None
 
 
